@@ -1,0 +1,1 @@
+"""The terminal: parse, call one function, print, exit. Holds no logic of grading."""
