@@ -158,8 +158,8 @@ def _say_torch(pip: _Pip) -> None:
     if heavy:
         print(
             f"  For this machine pip chooses PyTorch with CUDA: {len(heavy)} packages and several\n"
-            "  gigabytes more. Without an NVIDIA card, stop here (Ctrl-C) and point pip at PyTorch's\n"
-            "  index of CPU builds (its web page names it): export PIP_EXTRA_INDEX_URL=ADDRESS",
+            "  gigabytes more. Without an NVIDIA card, stop here (Ctrl-C) and give pip the index of\n"
+            "  CPU builds that PyTorch's web page names: export PIP_EXTRA_INDEX_URL=ADDRESS",
             flush=True,
         )
 
@@ -170,7 +170,7 @@ def _venv_works() -> bool:
     if home.exists() and home.read_text().rstrip("\n") != str(ROOT):
         return False  # moved or copied: its scripts point to the old place
     try:
-        command = [VENV / "bin" / "python", "-I", "-m", "pip", "--version"]
+        command = [str(VENV / "bin" / "python"), "-I", "-m", "pip", "--version"]
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
     except OSError:
         return False
