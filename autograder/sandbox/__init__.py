@@ -1,0 +1,9 @@
+"""Runs a learner's code where it can read, reach and outlive nothing. Judges nothing."""
+
+from __future__ import annotations
+
+from autograder.sandbox.box import Box
+from autograder.sandbox.launcher import Launcher
+from autograder.sandbox.limits import DESK, Limits, Usage
+
+__all__ = ["DESK", "Box", "Launcher", "Limits", "Usage"]

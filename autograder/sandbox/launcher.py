@@ -1,0 +1,141 @@
+"""Starts a zygote and opens boxes from it. Runs on the grader's side."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from autograder.errors import GraderError
+from autograder.sandbox.box import Box, gather
+from autograder.sandbox.limits import QUIET, Limits
+from autograder.sandbox.message import Channel
+from autograder.sandbox.order import Order
+
+ROOT = Path(__file__).resolve().parents[2]
+BOOT = (
+    "import sys; sys.path.append({root!r}); from autograder.sandbox.zygote import main; main({fd})"
+)
+
+
+class Launcher:
+    """A zygote that has imported `imports`; each box is a fork of it ("fork") or runs a fresh
+    interpreter ("exec"). `binds`: further folders visible inside; packages among them can be
+    imported. Use it from one thread, as a context manager.
+    """
+
+    def __init__(
+        self,
+        kind: Literal["fork", "exec"],
+        imports: Sequence[str] = (),
+        mode: str | None = None,
+        binds: Sequence[Path] = (),
+        worker: str = "autograder.worker:serve",
+    ) -> None:
+        self.kind, self.imports, self.worker = kind, tuple(imports), worker
+        self.binds = [Path(path).resolve() for path in binds]
+        self.mode = mode or "D"
+        self.stack = contextlib.ExitStack()
+        self.threads = 1
+
+    def __enter__(self) -> Launcher:
+        ours, theirs = socket.socketpair()
+        self.channel = Channel(ours)
+        self.stack.callback(self.channel.close)
+        with theirs:
+            self.process = subprocess.Popen(
+                [sys.executable, "-s", "-P", "-c", BOOT.format(root=str(ROOT), fd=theirs.fileno())],
+                env={**QUIET, "PATH": os.environ.get("PATH", os.defpath)},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                cwd="/",
+            )
+        try:
+            self.prepare()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the zygote; boxes that are still open end when their own sockets close."""
+        self.stack.close()
+        self.process.wait()
+
+    def prepare(self) -> None:
+        reply = self.ask(
+            {
+                "fork": self.kind == "fork",
+                "imports": list(self.imports) if self.kind == "fork" else [],
+                "worker": self.worker,
+                "path": self.path(),
+                "mode": self.mode,
+            }
+        )
+        self.threads = reply["threads"]
+
+    def path(self) -> list[str]:
+        """Return where our own package and those among `binds` are imported from."""
+        packages = [path for path in self.binds if (path / "__init__.py").is_file()]
+        return list(dict.fromkeys(str(path.parent) for path in (ROOT / "autograder", *packages)))
+
+    def ask(self, head: dict[str, object], fds: Sequence[int] = ()) -> dict[str, int]:
+        try:
+            self.channel.send(head, b"", fds)
+            reply = self.channel.receive().head
+        except OSError as error:
+            raise GraderError("the zygote ended", "sandbox", "see the lines above") from error
+        if "error" in reply:
+            raise GraderError(f"the zygote did not start:\n{reply['error']}", "sandbox")
+        return reply
+
+    def open(
+        self,
+        files: Mapping[str, bytes] | Path,
+        limits: Limits | None = None,
+        env: Mapping[str, str] | None = None,
+        slot: int = 0,
+    ) -> Box:
+        """Open a box with `files` in its folder."""
+        cleanup = contextlib.ExitStack()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            order = self.order(limits or Limits(), env or {}, slot, cleanup)
+            self.ask(order.as_dict(), [theirs.fileno()])
+        box = Box(ours, cleanup)
+        try:
+            box.ready()
+            box.put(gather(files))
+        except BaseException:
+            box.close()
+            raise
+        return box
+
+    def order(
+        self, limits: Limits, env: Mapping[str, str], slot: int, cleanup: contextlib.ExitStack
+    ) -> Order:
+        place = tempfile.mkdtemp(prefix="ladder-box-")
+        cleanup.callback(shutil.rmtree, place, ignore_errors=True)
+        for name in ("desk", "tmp"):
+            os.mkdir(os.path.join(place, name), 0o700)
+        return Order(
+            mode=self.mode,
+            desk=os.path.join(place, "desk"),
+            tmp=os.path.join(place, "tmp"),
+            limits=limits,
+            env=dict(env),
+            worker=self.worker,
+            path=self.path(),
+            fork=self.kind == "fork",
+        )

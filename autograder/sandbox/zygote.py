@@ -1,0 +1,146 @@
+"""Imports an allow-list once, computes nothing, and forks a supervisor for each box.
+
+Runs alone in its process, with one thread and an environment of our own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import os
+import select
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from autograder.sandbox.message import Channel, Message
+from autograder.sandbox.order import Order
+
+
+def main(fd: int) -> None:
+    """Serve the launcher on `fd` until it goes away."""
+    with socket.socket(fileno=fd) as sock:
+        sock.set_inheritable(False)
+        Zygote(Channel(sock)).serve()
+
+
+class Zygote:
+    """The process whose forks are supervisors."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        wake, signalled = os.pipe()
+        for end in (wake, signalled):
+            os.set_blocking(end, False)
+        self.wake, self.ends = wake, (wake, signalled)
+        signal.set_wakeup_fd(signalled, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the grader's to act on
+
+    def serve(self) -> None:
+        try:
+            self.prepare(self.channel.receive().head)
+        except ConnectionError:
+            return
+        except Exception:
+            self.channel.send({"error": traceback.format_exc(limit=-2)})
+            return
+        self.channel.send({"ok": True, "threads": threads()})
+        while self.next():
+            pass
+        with contextlib.suppress(ChildProcessError):  # so that what the boxes used is counted
+            while True:
+                os.waitpid(-1, 0)
+
+    def prepare(self, head: dict[str, Any]) -> None:
+        """Make importable what was named, import it, and freeze it for sharing."""
+        sys.path.extend(head["path"])
+        load(head["imports"])
+        if head["fork"]:
+            with contextlib.suppress(ModuleNotFoundError):
+                importlib.import_module(head["worker"].partition(":")[0])
+        gc.collect()
+        gc.freeze()
+
+    def next(self) -> bool:
+        """Handle what came: an order, the end of a box, the end of the launcher."""
+        for fd, _ in self.events():
+            if fd == self.wake:
+                with contextlib.suppress(BlockingIOError):
+                    os.read(fd, 4096)
+            elif not self.orders():
+                return False
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        return True
+
+    def events(self) -> list[tuple[int, int]]:
+        poll = select.poll()
+        for fd in (self.wake, self.channel.sock.fileno()):
+            poll.register(fd, select.POLLIN)
+        return poll.poll()
+
+    def orders(self) -> bool:
+        try:
+            more = self.channel.fill()
+        except OSError:
+            return False
+        while (message := self.channel.take()) is not None:
+            self.open(message)
+        return more
+
+    def open(self, message: Message) -> None:
+        """Fork a supervisor that owns the socket which came with the order."""
+        fd = message.fds[0]
+        try:
+            pid = os.fork()
+            if not pid:
+                self.become(Order.from_dict(message.head), fd)
+        finally:
+            os.close(fd)
+        self.channel.send({"ok": True, "pid": pid})
+
+    def become(self, order: Order, fd: int) -> NoReturn:
+        """Be the supervisor of one box, and nothing after it."""
+        status = 1
+        try:
+            self.channel.close()
+            signal.set_wakeup_fd(-1)
+            for end in self.ends:
+                os.close(end)
+            supervise(order, socket.socket(fileno=os.dup(fd)))
+            status = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+
+
+def supervise(order: Order, sock: socket.socket) -> None:
+    from autograder.sandbox.confinement import close_in
+    from autograder.sandbox.supervisor import Supervisor
+
+    try:
+        close_in(order)
+    except Exception as error:
+        Channel(sock).send({"error": f"{type(error).__name__}: {error}"})
+        return
+    Supervisor(order, sock).serve()
+
+
+def load(names: Sequence[str]) -> None:
+    for name in names:
+        importlib.import_module(name)
+
+
+def threads() -> int:
+    """Return how many threads this process has; forks of more than one may hang."""
+    try:
+        return len(os.listdir("/proc/self/task"))
+    except OSError:
+        return 1
