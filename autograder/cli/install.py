@@ -158,7 +158,7 @@ def _say_torch(pip: _Pip) -> None:
     if heavy:
         print(
             f"  For this machine pip chooses PyTorch with CUDA: {len(heavy)} packages and several\n"
-            "  gigabytes more. Without an NVIDIA card, stop here (Ctrl-C) and give pip the index of\n"
+            "  gigabytes more. Without an NVIDIA card, stop (Ctrl-C) and give pip the index of\n"
             "  CPU builds that PyTorch's web page names: export PIP_EXTRA_INDEX_URL=ADDRESS",
             flush=True,
         )
