@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from autograder.sandbox.box import Box
+from autograder.sandbox.confine import confine
 from autograder.sandbox.launcher import Launcher
+from autograder.sandbox.layers import Layers, Missing, detect
 from autograder.sandbox.limits import DESK, Limits, Usage
 
-__all__ = ["DESK", "Box", "Launcher", "Limits", "Usage"]
+__all__ = [
+    "DESK", "Box", "Launcher", "Layers", "Limits", "Missing", "Usage", "confine", "detect",
+]  # fmt: skip

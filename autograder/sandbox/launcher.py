@@ -15,9 +15,11 @@ from typing import Literal
 
 from autograder.errors import GraderError
 from autograder.sandbox.box import Box, gather
-from autograder.sandbox.limits import QUIET, Limits
+from autograder.sandbox.confinement import packages, uid_for
+from autograder.sandbox.limits import DESK, QUIET, SCRATCH, Limits
 from autograder.sandbox.message import Channel
 from autograder.sandbox.order import Order
+from autograder.sandbox.root import visible
 
 ROOT = Path(__file__).resolve().parents[2]
 BOOT = (
@@ -41,7 +43,7 @@ class Launcher:
     ) -> None:
         self.kind, self.imports, self.worker = kind, tuple(imports), worker
         self.binds = [Path(path).resolve() for path in binds]
-        self.mode = mode or "D"
+        self.mode = mode or best()
         self.stack = contextlib.ExitStack()
         self.threads = 1
 
@@ -81,6 +83,7 @@ class Launcher:
                 "worker": self.worker,
                 "path": self.path(),
                 "mode": self.mode,
+                "shown": self.shown(),
             }
         )
         self.threads = reply["threads"]
@@ -89,6 +92,10 @@ class Launcher:
         """Return where our own package and those among `binds` are imported from."""
         packages = [path for path in self.binds if (path / "__init__.py").is_file()]
         return list(dict.fromkeys(str(path.parent) for path in (ROOT / "autograder", *packages)))
+
+    def shown(self) -> list[str]:
+        """Return what is visible inside: the system, this Python, our package, `binds`."""
+        return visible([ROOT / "autograder", *packages(["larkmoor"]), *self.binds])
 
     def ask(self, head: dict[str, object], fds: Sequence[int] = ()) -> dict[str, int]:
         try:
@@ -125,17 +132,33 @@ class Launcher:
     def order(
         self, limits: Limits, env: Mapping[str, str], slot: int, cleanup: contextlib.ExitStack
     ) -> Order:
-        place = tempfile.mkdtemp(prefix="ladder-box-")
-        cleanup.callback(shutil.rmtree, place, ignore_errors=True)
-        for name in ("desk", "tmp"):
-            os.mkdir(os.path.join(place, name), 0o700)
+        desk, tmp = (DESK, SCRATCH) if self.mode in "AB" else folders(cleanup)
         return Order(
             mode=self.mode,
-            desk=os.path.join(place, "desk"),
-            tmp=os.path.join(place, "tmp"),
+            desk=desk,
+            tmp=tmp,
+            uid=uid_for(self.mode, slot),
+            shown=self.shown() if self.mode == "C" else (),
             limits=limits,
             env=dict(env),
             worker=self.worker,
             path=self.path(),
             fork=self.kind == "fork",
         )
+
+
+def folders(cleanup: contextlib.ExitStack) -> tuple[str, str]:
+    """Make a desk and a temporary folder for a box without file systems of its own."""
+    place = tempfile.mkdtemp(prefix="ladder-box-")
+    cleanup.callback(shutil.rmtree, place, ignore_errors=True)
+    desk, tmp = os.path.join(place, "desk"), os.path.join(place, "tmp")
+    for folder in (desk, tmp):
+        os.mkdir(folder, 0o700)
+    return desk, tmp
+
+
+def best() -> str:
+    """Return the best mode that works here."""
+    from autograder.sandbox.layers import detect  # it opens boxes itself
+
+    return detect().mode

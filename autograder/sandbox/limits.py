@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 DESK = "/desk"  # where a box with a root of its own keeps the learner's files
+SCRATCH = "/scratch"  # and what they write meanwhile: home and temporary folder
 
 # Alike in zygote, worker, program and judge: a check must not depend on where it runs.
 QUIET = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -20,7 +20,8 @@ class Order:
     env: Mapping[str, str] = field(default_factory=dict)
     uid: int | None = None
     worker: str = "autograder.worker:serve"
-    path: list[str] = field(default_factory=list)
+    path: Sequence[str] = ()
+    shown: Sequence[str] = ()
     fork: bool = False
 
     @property

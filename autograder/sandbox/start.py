@@ -97,9 +97,8 @@ def worker(order: Order) -> Callable[[], NoReturn]:
 def python(order: Order) -> list[str]:
     """Return the command of an interpreter with our worker, whatever lies in its folder."""
     name, _, call = order.worker.partition(":")
-    code = (
-        f"import sys; sys.path.extend({order.path!r}); from {name} import {call}; {call}({WORKER})"
-    )
+    code = f"from {name} import {call}; {call}({WORKER})"
+    code = f"import sys; sys.path.extend({list(order.path)!r}); {code}"
     return [sys.executable, "-s", "-P", "-c", code]
 
 

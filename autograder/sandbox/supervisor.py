@@ -221,6 +221,12 @@ class Supervisor:
         """Return a descriptor to read `body` from; a pipe would block us when it is long."""
         if not body:
             return os.open(os.devnull, os.O_RDONLY)
+        if hasattr(os, "memfd_create"):  # the learner may have filled the disk
+            fd = os.memfd_create("stdin")
+            with os.fdopen(os.dup(fd), "wb") as file:
+                file.write(body)
+            os.lseek(fd, 0, os.SEEK_SET)
+            return fd
         path = os.path.join(self.order.tmp, f".stdin-{os.getpid()}")
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         os.unlink(path)

@@ -17,8 +17,11 @@ import traceback
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from autograder.sandbox import linux
+from autograder.sandbox.confinement import close_in, enter_zygote
 from autograder.sandbox.message import Channel, Message
 from autograder.sandbox.order import Order
+from autograder.sandbox.supervisor import Supervisor
 
 
 def main(fd: int) -> None:
@@ -58,6 +61,10 @@ class Zygote:
 
     def prepare(self, head: dict[str, Any]) -> None:
         """Make importable what was named, import it, and freeze it for sharing."""
+        os.umask(0o022)
+        enter_zygote(head["mode"], head["shown"])
+        if head["mode"] in "AB":
+            self.home = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         sys.path.extend(head["path"])
         load(head["imports"])
         if head["fork"]:
@@ -96,13 +103,17 @@ class Zygote:
 
     def open(self, message: Message) -> None:
         """Fork a supervisor that owns the socket which came with the order."""
-        fd = message.fds[0]
+        fd, order = message.fds[0], Order.from_dict(message.head)
         try:
+            if order.own_pids:
+                linux.unshare(linux.NEWPID)  # the next child will be its pid 1
             pid = os.fork()
             if not pid:
-                self.become(Order.from_dict(message.head), fd)
+                self.become(order, fd)
         finally:
             os.close(fd)
+            if order.own_pids:
+                linux.setns(self.home, linux.NEWPID)
         self.channel.send({"ok": True, "pid": pid})
 
     def become(self, order: Order, fd: int) -> NoReturn:
@@ -122,9 +133,6 @@ class Zygote:
 
 
 def supervise(order: Order, sock: socket.socket) -> None:
-    from autograder.sandbox.confinement import close_in
-    from autograder.sandbox.supervisor import Supervisor
-
     try:
         close_in(order)
     except Exception as error:
