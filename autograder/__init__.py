@@ -9,3 +9,10 @@ from autograder.errors import LearnerError
 from autograder.wire import take
 
 __all__ = ["LearnerError", "check", "fixture", "given", "take"]
+
+
+def load_ipython_extension(shell: object) -> None:
+    """Make `%check NAME` work after `%load_ext autograder`."""
+    from autograder.magic import load_ipython_extension as load
+
+    load(shell)

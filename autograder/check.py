@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from autograder.errors import ManifestError, suggest
 
@@ -40,7 +40,7 @@ def check(
     after: str | tuple[str, ...] = (),
     must: bool = False,
 ) -> Callable[[F], F]:
-    """Declare a check: its points, what it observes, what must pass before, whether a gate needs it.
+    """Declare a check: its points, what it observes, what must pass before, if a gate needs it.
 
     Raises ManifestError for a pointed check without a source, an unknown source or no claim.
     """
@@ -52,7 +52,7 @@ def check(
             raise ManifestError("a check needs a docstring: its claim", place)
         if observes and observes not in SOURCES:
             raise ManifestError(
-                f"observes={observes!r} is not one of {', '.join(SOURCES)}.{suggest(observes, SOURCES)}",
+                f"observes={observes!r} is none of {SOURCES}.{suggest(observes, SOURCES)}",
                 place,
             )
         if points and not observes:
@@ -77,7 +77,8 @@ def fixture(function: F) -> F:
         return function
     import pytest
 
-    return pytest.fixture(function)
+    wrapped: Any = pytest.fixture(function)
+    return cast(F, wrapped)
 
 
 def given(path: str) -> Callable[[F], F]:

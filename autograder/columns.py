@@ -75,7 +75,7 @@ def _array(encoder: Encoder, value: Any, depth: int) -> Any:
     little = np.ascontiguousarray(value, value.dtype.newbyteorder("<"))
     if not DTYPE.match(little.dtype.str):
         return None
-    data = little.reshape(-1).view("u1") if little.size else b""
+    data: Any = little.reshape(-1).view("u1") if little.size else b""
     return {"a": [little.dtype.str, list(value.shape), encoder.buffer(memoryview(data))]}
 
 
@@ -122,8 +122,17 @@ def _column(encoder: Encoder, series: Any, depth: int) -> list[Any]:
         mask = series.isna().to_numpy(dtype=bool)
         data = series.fillna(False if str(dtype) == "boolean" else 0)
         plain = data.to_numpy(dtype=str(dtype).lower().replace("boolean", "bool"))
-        return ["mask", str(dtype), _array(encoder, plain, depth)["a"], _array(encoder, mask, depth)["a"]]
-    node = None if isinstance(dtype, pd.api.extensions.ExtensionDtype) else _array(encoder, series.to_numpy(), depth)
+        return [
+            "mask",
+            str(dtype),
+            _array(encoder, plain, depth)["a"],
+            _array(encoder, mask, depth)["a"],
+        ]
+    node = (
+        None
+        if isinstance(dtype, pd.api.extensions.ExtensionDtype)
+        else _array(encoder, series.to_numpy(), depth)
+    )
     if node and "a" in node:
         return ["arr", node["a"]]
     return _texts(encoder, series, depth)
@@ -237,7 +246,9 @@ def _text_column(decoder: Decoder, parts: list[Any], depth: int) -> Any:
         raise WireError("a text column is not JSON") from None
     if type(values) is not list:
         raise WireError("a text column is a list")
-    return _objects([decoder.value(v, depth) if type(v) not in (str, int, bool) else v for v in values])
+    return _objects(
+        [decoder.value(v, depth) if type(v) not in (str, int, bool) else v for v in values]
+    )
 
 
 def _object_column(decoder: Decoder, parts: list[Any], depth: int) -> Any:
@@ -277,7 +288,7 @@ def _categories(decoder: Decoder, parts: list[Any], depth: int) -> Any:
         raise WireError("categories have no codes")
     if len(numbers) and not (numbers.min() >= -1 and numbers.max() < len(known)):
         raise WireError("a code names no category")
-    return pd.Categorical.from_codes(numbers, pd.Index(known), ordered=ordered)  # type: ignore[arg-type]
+    return pd.Categorical.from_codes(numbers, pd.Index(known), ordered=ordered)
 
 
 def _zoned(decoder: Decoder, parts: list[Any], _: int) -> Any:
@@ -314,7 +325,7 @@ def _range(decoder: Decoder, parts: Any, rows: int | None) -> pd.Index[Any]:
     if any(type(n) is not int or abs(n) >= 1 << 62 for n in numbers) or numbers[2] == 0:
         raise WireError("a range is three whole numbers")
     index = range(*numbers)
-    if rows is not None and len(index) != rows or len(index) > 50 * MAX_ITEMS:
+    if (rows is not None and len(index) != rows) or len(index) > 50 * MAX_ITEMS:
         raise WireError("an index has the wrong length")
     decoder.spend(8 * len(index))
     return pd.RangeIndex(index)

@@ -1,12 +1,12 @@
 """The error tree, with hints. Knows neither files nor the terminal.
 
-    LadderError             what happened, where, and what to type next
-    ├── UsageError          used wrongly: exit code 2
-    │   ├── ManifestError   course.toml, lab.toml, mistakes.toml or a check is wrong
-    │   └── SubmissionError a submission cannot be graded as it is
-    ├── WireError           bytes that are no message of ours
-    ├── LearnerError        the learner's code raised, stopped or answered nonsense
-    └── GraderError         our fault: exit code 3, never a score
+LadderError             what happened, where, and what to type next
+├── UsageError          used wrongly: exit code 2
+│   ├── ManifestError   course.toml, lab.toml, mistakes.toml or a check is wrong
+│   └── SubmissionError a submission cannot be graded as it is
+├── WireError           bytes that are no message of ours
+├── LearnerError        the learner's code raised, stopped or answered nonsense
+└── GraderError         our fault: exit code 3, never a score
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """A table of a manifest; unknown keys are refused."""
 
 
-class Minutes(Record):
+class Minutes(Record, frozen=True):
     """How long a lab takes; an estimate until `measured`."""
 
     p50: int
@@ -29,7 +29,7 @@ class Minutes(Record):
     measured: bool = False
 
 
-class Limits(Record):
+class Limits(Record, frozen=True):
     """What one submission may use, all its checks and seeds together."""
 
     cpu: float = 60.0
@@ -38,7 +38,7 @@ class Limits(Record):
     disk_mb: int = 256
 
 
-class Row(Record):
+class Row(Record, frozen=True):
     """A row of the role's list that a check of this lab demonstrates, and how really."""
 
     row: str
@@ -46,7 +46,7 @@ class Row(Record):
     mark: str
 
 
-class Exam(Record):
+class Exam(Record, frozen=True):
     """A certification objective that a check of this lab demonstrates, and how really."""
 
     id: str
@@ -54,14 +54,14 @@ class Exam(Record):
     mark: str
 
 
-class Level(Record):
+class Level(Record, frozen=True):
     """One level of a rubric or one anchor for it."""
 
     level: int
     text: str
 
 
-class Question(Record):
+class Question(Record, frozen=True):
     """A question that a person reads."""
 
     id: str
@@ -71,7 +71,7 @@ class Question(Record):
     anchors: tuple[Level, ...] = ()
 
 
-class LabFile(Record):
+class LabFile(Record, frozen=True):
     """lab.toml as written."""
 
     title: str
@@ -92,7 +92,7 @@ class LabFile(Record):
     question: tuple[Question, ...] = ()
 
 
-class Need(Record):
+class Need(Record, frozen=True):
     """What a name in a lab's `needs` means: a group to install, modules to load, packages."""
 
     text: str
@@ -103,7 +103,7 @@ class Need(Record):
     apt: tuple[str, ...] = ()
 
 
-class Rung(Record):
+class Rung(Record, frozen=True):
     """Two or three labs that end in something for a portfolio."""
 
     id: str
@@ -112,7 +112,7 @@ class Rung(Record):
     labs: tuple[str, ...] = ()
 
 
-class Stage(Record):
+class Stage(Record, frozen=True):
     """One of the four stages of the career path."""
 
     folder: str
@@ -121,7 +121,7 @@ class Stage(Record):
     rung: tuple[Rung, ...] = ()
 
 
-class CourseFile(Record):
+class CourseFile(Record, frozen=True):
     """course.toml as written."""
 
     title: str
@@ -130,7 +130,7 @@ class CourseFile(Record):
     needs: dict[str, Need]
 
 
-class Mistake(Record):
+class Mistake(Record, frozen=True):
     """A wrong answer and the checks that must catch it."""
 
     say: str
@@ -141,7 +141,7 @@ class Mistake(Record):
     id: str = ""
 
 
-class MistakeFile(Record):
+class MistakeFile(Record, frozen=True):
     """mistakes.toml as written."""
 
     mistake: tuple[Mistake, ...] = ()
@@ -203,7 +203,7 @@ class Course:
             for word in words:
                 if word not in known:
                     raise ManifestError(
-                        f"{key} has {word!r}, which course.toml does not know.{suggest(word, known)}",
+                        f"{key}: course.toml does not know {word!r}.{suggest(word, known)}",
                         f"{path}",
                     )
         return lab
@@ -223,7 +223,9 @@ def find_root(start: Path | None = None) -> Path:
     for folder in (here, *here.parents, Path(__file__).resolve().parents[1]):
         if (folder / "labs" / "course.toml").is_file():
             return folder
-    raise UsageError("no course here: labs/course.toml is in no folder above", str(here), "cd to the course")
+    raise UsageError(
+        "no course here: labs/course.toml is in no folder above", str(here), "cd to the course"
+    )
 
 
 def load_course(root: Path | None = None) -> Course:

@@ -6,8 +6,9 @@ import re
 
 from autograder.errors import ManifestError
 
-BEGIN = re.compile(r"^(?P<indent>[ \t]*)(?P<sign>#|//|--|;|%|<!--)#* *(?:##)? *BEGIN SOLUTION(?::\s*(?P<todo>.*?))?\s*(?:-->)?$")
-END = re.compile(r"^[ \t]*(?:#|//|--|;|%|<!--)#* *(?:##)? *END SOLUTION\s*(?:-->)?$")
+SIGN = r"^(?P<indent>[ \t]*)(?P<sign>#|//|--|;|%|<!--)[#/]*[ \t]*"
+BEGIN = re.compile(SIGN + r"BEGIN SOLUTION(?::[ \t]*(?P<todo>.*?))?[ \t]*(?:-->)?$")
+END = re.compile(SIGN + r"END SOLUTION[ \t]*(?:-->)?$")
 
 
 def cut(text: str, python: bool = True) -> str:

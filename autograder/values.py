@@ -22,7 +22,9 @@ from autograder.wire import Buffer, Handle, is_handle, reference
 MAX_DEPTH = 64
 MAX_ITEMS = 2_000_000
 MAX_DECODED = 512 << 20
-DTYPE = re.compile(r"^(?:\|b1|\|[iu]1|<[iu][248]|<f[248]|<c8|<c16|\|S\d{1,6}|<U\d{1,6}|<[mM]8\[(?:s|ms|us|ns|D|h|m|M|Y|W)\])$")
+DTYPE = re.compile(
+    r"^(?:\|b1|\|[iu]1|<[iu][248]|<f[248]|<c8|<c16|\|S\d{1,6}|<U\d{1,6}|<[mM]8\[(?:s|ms|us|ns|D|h|m|M|Y|W)\])$"
+)
 
 Keep = Callable[[object], int]
 
@@ -159,7 +161,7 @@ class Decoder:
 
     def mapping(self, inner: Any, depth: int) -> dict[Any, Any]:
         """Return a dict from a list of pairs."""
-        pairs = inner if type(inner) is list else [None]
+        pairs: list[Any] = inner if type(inner) is list else [None]
         if len(pairs) > MAX_ITEMS or any(type(p) is not list or len(p) != 2 for p in pairs):
             raise WireError("a mapping is a list of pairs")
         return {_key(self.value(k, depth)): self.value(v, depth) for k, v in pairs}

@@ -78,7 +78,7 @@ class Handle:
     __call__ = _refuse("called")
     __array__ = __float__ = __int__ = __index__ = _refuse("converted")
     __reduce__ = __reduce_ex__ = _refuse("copied")
-    __class__ = property(_refuse("asked for its type"))  # type: ignore[assignment]
+    __class__ = property(_refuse("asked for its type"))
 
 
 class Method:
@@ -175,7 +175,7 @@ def _split(sizes: object, body: memoryview) -> list[memoryview]:
 def _read(
     sock: socket.socket, count: int, until: float | None, clean: bool = False
 ) -> bytearray | None:
-    """Read exactly `count` bytes; memory grows with what has arrived, not with what was promised."""
+    """Read exactly `count` bytes; memory grows with what arrives, not with what was promised."""
     data = bytearray()
     while len(data) < count:
         sock.settimeout(None if until is None else max(until - time.monotonic(), 0.001))

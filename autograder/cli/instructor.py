@@ -1,0 +1,117 @@
+"""The instructor's commands: grade, course, demo."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from autograder.cli import context
+from autograder.errors import LadderError, UsageError
+
+FOLDER = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("path", type=FOLDER)
+@click.option("--lab", "lab_id", metavar="LAB", help="For which lab, when names do not say.")
+@click.option("--out", type=FOLDER, help="Where gradebook.db, grades.csv and report.html go.")
+@click.option(
+    "--cohort", "cohort_file", type=FOLDER, help="cohort.toml, when it is not above PATH."
+)
+@click.option("--workers", default=0, help="How many at a time; 0: one for each core.")
+@click.option("--without-sandbox", is_flag=True, help="Run learners' code unconfined; is stamped.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON result per line.")
+def grade(
+    path: Path,
+    lab_id: str | None,
+    out: Path | None,
+    cohort_file: Path | None,
+    workers: int,
+    without_sandbox: bool,
+    as_json: bool,
+) -> None:
+    """Grade submissions: a file, a folder or zip of them, or nbgrader's submitted/ tree."""
+    from autograder.cohort import Plan, find, judge_all
+    from autograder.manifest import load_course
+    from autograder.policy import find_cohort, read_cohort
+
+    course = load_course()
+    found = find(course, path, course.lab(lab_id) if lab_id else None)
+    for lab in {f.lab.id: f.lab for f in found}.values():
+        context.install_needs(lab)
+    cohort_path = cohort_file or find_cohort(path)
+    secret = read_cohort(cohort_path).key if cohort_path else b""
+    mode, layers = sandbox_mode(without_sandbox)
+    plan = Plan(secret, mode, layers, workers, tuple(context.binds()))
+    if not secret and not as_json:
+        click.echo("No cohort.toml here: this is a self-check on public data, not a grade.")
+    raise SystemExit(_report(judge_all(course, found, plan), len(found), _out(out, path), as_json))
+
+
+def sandbox_mode(without: bool) -> tuple[str, tuple[str, ...]]:
+    """Return this machine's sandbox mode. Raises UsageError when it cannot hold others' work."""
+    from autograder.sandbox import detect
+
+    if without:
+        return "D", ()
+    layers = detect()
+    if layers.mode not in "AB":
+        why = "; ".join(f"{m.layer}: {m.why} ({m.remedy})" for m in layers.missing)
+        raise UsageError(
+            f"this machine cannot confine others' code: {why}",
+            "sandbox",
+            "mend that, or add --without-sandbox for code that you trust",
+        )
+    return layers.mode, tuple(name for name, holds in layers.have.items() if holds)
+
+
+def _out(out: Path | None, path: Path) -> Path:
+    folder = out or (path if path.is_dir() else path.parent).parent / "graded"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _report(outcomes: Any, total: int, out: Path, as_json: bool) -> int:
+    """Write each result before it is shown; then the table and the report. Returns the exit code."""
+    from autograder.gradebook import Gradebook
+
+    start, refused, ours = time.monotonic(), 0, 0
+    with Gradebook(out / "gradebook.db") as book:
+        for number, (found, result) in enumerate(outcomes, 1):
+            if isinstance(result, LadderError):
+                refused += 1
+                click.echo(f"refused: {result}", err=True)
+                continue
+            book.write(result, found.time)
+            ours += result.ungraded
+            click.echo(
+                result.to_json().decode() if as_json else _line(result, number, total, start)
+            )
+        results = list(book.results())
+    _write_tables(results, out)
+    if not as_json:
+        click.echo(f"\n{total - refused} graded, {refused} refused, {ours} ungraded  ->  {out}")
+    return 3 if ours else 1 if refused else 0
+
+
+def _line(result: Any, number: int, total: int, start: float) -> str:
+    marks = "".join(
+        click.style(context.MARK[c.verdict][0], fg=context.MARK[c.verdict][1])
+        for c in result.checks
+    )
+    left = (time.monotonic() - start) / number * (total - number)
+    eta = f"  {left:4.0f} s left" if number < total else ""
+    score = f"{result.points:g}/{result.possible:g}"
+    return f"[{number}/{total}] {result.lab} {result.learner:<20} {score:>8}  {marks}{eta}"
+
+
+def _write_tables(results: list[Any], out: Path) -> None:
+    from autograder.desk import write_whole
+    from autograder.gradebook import as_csv
+    from autograder.report import page
+
+    write_whole(out / "grades.csv", as_csv(results).encode())
+    write_whole(out / "report.html", page(results).encode())

@@ -1,0 +1,246 @@
+"""Finds the submissions of a class and judges them, several at a time. Prints nothing.
+
+Who sent a submission and for which lab is what the channel says: the folder, the file's name, the
+collection. A slip inside that says otherwise is refused with both ids.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from autograder.court import Court, Job
+from autograder.errors import LadderError, SubmissionError, UsageError
+from autograder.manifest import Course, Lab
+from autograder.sandbox import Launcher
+from autograder.seeds import desk_seed, epoch, grading_seeds
+from autograder.submission import SLIP, Submission, read_folder, read_zip
+from autograder.verdict import LabResult
+
+
+@dataclass(frozen=True)
+class Found:
+    """One submission as the channel delivered it, not read yet."""
+
+    lab: Lab
+    learner: str
+    path: Path
+    time: float
+    member: str = ""
+
+    def read(self) -> Submission:
+        """Read it. Raises SubmissionError with a sentence its author can act on."""
+        if self.path.is_dir():
+            submission = read_folder(self.lab, self.path, self.learner, self.time)
+            slip = self.path / SLIP
+            note = slip.read_bytes() if slip.is_file() and not slip.is_symlink() else b""
+        elif self.path.suffix == ".ipynb":
+            files = {self.lab.file.main: self.path.read_bytes()}
+            submission, note = (
+                Submission(self.lab.id, self.learner, files, self.time, str(self.path)),
+                b"",
+            )
+        else:
+            data = self.path.read_bytes()
+            submission = read_zip(self.lab, data, self.learner, self.time, str(self.path))
+            note = _slip_of(self.path)
+        self._agree(note)
+        return submission
+
+    def _agree(self, note: bytes) -> None:
+        try:
+            slip = msgspec.json.decode(note) if note else {}
+        except msgspec.DecodeError:
+            slip = {}
+        for key, ours in (("learner", self.learner), ("lab", self.lab.id)):
+            theirs = slip.get(key, ours) if isinstance(slip, dict) else ours
+            if theirs != ours:
+                raise SubmissionError(
+                    f"came from {key} {ours!r}, but its slip says {theirs!r}",
+                    str(self.path),
+                    "hand in your own work under your own id",
+                )
+
+
+def _slip_of(path: Path) -> bytes:
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(SLIP) as stream:
+            return stream.read(10_000)
+    except (KeyError, zipfile.BadZipFile, OSError, RuntimeError):
+        return b""
+
+
+def find(course: Course, path: Path, lab: Lab | None = None) -> list[Found]:
+    """Find submissions: one file, a folder of files or folders, or nbgrader's submitted/ tree.
+
+    Raises UsageError when there are none, or when it cannot be told for which lab they are.
+    """
+    if not path.exists():
+        raise UsageError("there is no such file or folder", str(path))
+    found = list(_find(course, path, lab))
+    if not found:
+        raise UsageError("no submissions here", str(path), "ladder grade FOLDER --lab LAB")
+    return sorted(found, key=lambda f: (f.lab.id, f.learner))
+
+
+def _find(course: Course, path: Path, lab: Lab | None) -> Iterator[Found]:
+    if path.is_file():
+        yield _one(course, path, lab)
+        return
+    for entry in sorted(path.iterdir()):
+        if entry.name.startswith(".") or entry.is_symlink():
+            continue
+        inner = [d for d in entry.iterdir() if d.name in course.labs] if entry.is_dir() else []
+        wanted = [d for d in inner if lab is None or d.name == lab.id]
+        if inner:  # nbgrader's tree: LEARNER/ASSIGNMENT/files
+            yield from (_at(course.labs[d.name], entry.name, d) for d in wanted)
+        elif entry.is_dir() or entry.suffix in (".zip", ".ipynb"):
+            yield _one(course, entry, lab)
+
+
+def _one(course: Course, path: Path, lab: Lab | None) -> Found:
+    """Tell lab and learner of one file or folder: LAB-LEARNER, or LEARNER when the lab is known."""
+    name = path.name if path.is_dir() else path.stem
+    for known in course.labs.values():
+        if name.startswith(f"{known.id}-") and (lab is None or lab is known):
+            return _at(known, name.removeprefix(f"{known.id}-"), path)
+    if lab is None:
+        raise UsageError("for which lab is this?", str(path), f"ladder grade {path} --lab LAB")
+    return _at(lab, name, path)
+
+
+def _at(lab: Lab, learner: str, path: Path) -> Found:
+    stamp = path / "timestamp.txt"
+    return Found(
+        lab, learner, path, stamp.stat().st_mtime if stamp.is_file() else path.stat().st_mtime
+    )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a class is graded. Without a secret it is a self-check, not a grade."""
+
+    secret: bytes
+    mode: str
+    layers: tuple[str, ...] = ()
+    workers: int = 0
+    binds: tuple[Path, ...] = ()
+
+
+Outcome = tuple[Found, LabResult | LadderError]
+
+
+def judge_all(course: Course, found: Sequence[Found], plan: Plan) -> Iterator[Outcome]:
+    """Judge submissions, several at a time; yield each result as soon as it is there."""
+    for lab in {f.lab.id: f.lab for f in found}.values():
+        yield from _judge_lab(course, lab, [f for f in found if f.lab is lab], plan)
+
+
+def _judge_lab(course: Course, lab: Lab, found: list[Found], plan: Plan) -> Iterator[Outcome]:
+    todo: queue.SimpleQueue[Found] = queue.SimpleQueue()
+    done: queue.SimpleQueue[Outcome | BaseException | None] = queue.SimpleQueue()
+    for one in found:
+        todo.put(one)
+    count = min(plan.workers or os.cpu_count() or 1, len(found))
+    with Court(lab, plan.mode) as court:
+        threads = [
+            threading.Thread(
+                target=_work, args=(course, court, plan, slot, todo, done), daemon=True
+            )
+            for slot in range(count)
+        ]
+        for thread in threads:
+            thread.start()
+        yield from _drain(done, count)
+        for thread in threads:
+            thread.join()
+
+
+def _drain(done: queue.SimpleQueue[Any], count: int) -> Iterator[Outcome]:
+    while count:
+        outcome = done.get()
+        if outcome is None:
+            count -= 1
+        elif isinstance(outcome, BaseException):
+            raise outcome
+        else:
+            yield outcome
+
+
+def _work(
+    course: Course,
+    court: Court,
+    plan: Plan,
+    slot: int,
+    todo: queue.SimpleQueue[Found],
+    done: queue.SimpleQueue[Any],
+) -> None:
+    """Judge until nothing is left, with a launcher of this thread's own."""
+    try:
+        with open_launcher(court.lab, plan) as launcher:
+            boxes = Slot(launcher, slot)
+            while True:
+                try:
+                    one = todo.get_nowait()
+                except queue.Empty:
+                    return
+                done.put((one, _outcome(course, court, plan, one, boxes)))
+    except BaseException as error:
+        done.put(error)
+    finally:
+        done.put(None)
+
+
+def open_launcher(lab: Lab, plan: Plan) -> Launcher:
+    """Return a launcher for the learner's side of a lab."""
+    imports = [*(("autograder.cells",) if lab.notebook else ()), *lab.imports()]
+    kind: Any = lab.launcher
+    return Launcher(kind, imports, plan.mode, binds=plan.binds)
+
+
+class Slot:
+    """Boxes of one of several launchers that run side by side, each with a user id of its own."""
+
+    def __init__(self, launcher: Launcher, slot: int) -> None:
+        self.launcher, self.slot = launcher, slot
+
+    def open(self, files: Any, limits: Any) -> Any:
+        """Open a sandbox in this slot."""
+        return self.launcher.open(files, limits, slot=self.slot)
+
+
+def _outcome(
+    course: Course, court: Court, plan: Plan, one: Found, boxes: Slot
+) -> LabResult | LadderError:
+    try:
+        job = make_job(course, court, plan, one.read())
+        result = court.judge(job, boxes)
+        return court.judge(job, boxes) if result.ungraded else result  # our fault: once more, alone
+    except SubmissionError as error:
+        return error
+
+
+def make_job(course: Course, court: Court, plan: Plan, submission: Submission) -> Job:
+    """Return the job of one submission: its seeds are made here, the secret goes no further."""
+    lab = court.lab
+    desk = desk_seed(course.file.title, lab.id, submission.learner)
+    seeds = (
+        grading_seeds(plan.secret, lab.id, lab.version, submission.learner, list(court.checks))
+        if plan.secret
+        else {name: [desk] for name in court.checks}
+    )
+    return Job(
+        submission, seeds, desk, sealed=bool(plan.secret), epoch=epoch(plan.secret), mode=plan.mode,
+        layers=plan.layers,
+    )  # fmt: skip
+
+
+Tell = Callable[[Outcome], None]

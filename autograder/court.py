@@ -1,0 +1,263 @@
+"""The judge's own process: exec'ed once for a lab, forked and confined for each submission.
+
+The grader's process, which knows secrets and the gradebook, hands in a job and a socket; the judge
+asks for sandboxes over that socket, because a confined process cannot open any, and sends back a
+result. It is never told the secret, only the seeds that were made from it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import msgspec
+
+from autograder.errors import GraderError, SubmissionError
+from autograder.judge import Boxes
+from autograder.manifest import Lab, load_course
+from autograder.sandbox import Box, Limits
+from autograder.sandbox.limits import QUIET
+from autograder.sandbox.message import Channel
+from autograder.submission import Submission
+from autograder.verdict import CheckResult, LabResult, Verdict
+
+BOOT = "import sys; sys.path.append({root!r}); from autograder.court import main; main({fd})"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One submission to be judged. `seeds` has the seeds of each check."""
+
+    submission: Submission
+    seeds: Mapping[str, Sequence[int]]
+    desk_seed: int
+    sealed: bool = True
+    epoch: str = "desk"
+    mode: str = "D"
+    layers: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+
+
+class Court:
+    """A judge for one lab, in a process of its own. Safe to use from several threads."""
+
+    def __init__(self, lab: Lab, mode: str | None = None) -> None:
+        self.lab, self.mode = lab, mode or "D"
+        self.lock = threading.Lock()
+
+    def __enter__(self) -> Court:
+        ours, theirs = socket.socketpair()
+        root = str(Path(__file__).resolve().parents[1])
+        with theirs:
+            self.process = subprocess.Popen(
+                [sys.executable, "-s", "-P", "-c", BOOT.format(root=root, fd=theirs.fileno())],
+                env={**QUIET, "PATH": os.environ.get("PATH", os.defpath)},
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+            )
+        self.channel = Channel(ours)
+        self.checks = self._open()
+        return self
+
+    def _open(self) -> dict[str, CheckResult]:
+        self.channel.send(
+            {"root": str(self.lab.course.root), "lab": self.lab.id, "mode": self.mode}
+        )
+        try:
+            reply = self.channel.receive()
+        except ConnectionError:
+            raise GraderError("the judge did not start", self.lab.id) from None
+        if "error" in reply.head:
+            raise GraderError(f"the judge did not start: {reply.head['error']}", self.lab.id)
+        return msgspec.json.decode(reply.body, type=dict[str, CheckResult])
+
+    def __exit__(self, *_: object) -> None:
+        self.channel.sock.close()
+        self.process.wait()
+
+    def judge(
+        self, job: Job, boxes: Boxes, tell: Callable[[CheckResult], None] = lambda _: None
+    ) -> LabResult:
+        """Judge one submission. Raises SubmissionError; a judge that dies gives `ungraded`."""
+        ours, theirs = socket.socketpair()
+        channel = Channel(ours)
+        try:
+            with theirs, self.lock:
+                self.channel.send(*_packed(job), [theirs.fileno()])
+            return self._preside(channel, boxes, tell)
+        except OSError as error:
+            return self.ungraded(job, f"the judge ended: {error}")
+        finally:
+            channel.sock.close()
+
+    def _preside(
+        self, channel: Channel, boxes: Boxes, tell: Callable[[CheckResult], None]
+    ) -> LabResult:
+        """Serve one judge: open sandboxes for it, pass on verdicts, until its result is here."""
+        with contextlib.ExitStack() as opened:
+            while True:
+                message = channel.receive()
+                match message.head["say"]:
+                    case "box":
+                        self._lend(channel, boxes, message.head, message.body, opened)
+                    case "check":
+                        tell(msgspec.json.decode(message.body, type=CheckResult))
+                    case "refused":
+                        raise SubmissionError(*message.head["why"])
+                    case "result":
+                        return LabResult.from_json(message.body)
+
+    def _lend(
+        self, channel: Channel, boxes: Boxes, head: Mapping[str, Any], body: bytes, opened: Any
+    ) -> None:
+        try:
+            box = boxes.open(_unpack(head["files"], body), Limits(**head["limits"]))
+        except (OSError, GraderError) as error:
+            channel.send({"failed": str(error)})
+            return
+        opened.callback(box.close)
+        with box.share() as shared:
+            channel.send({"lent": True}, b"", [shared.fileno()])
+
+    def ungraded(self, job: Job, why: str) -> LabResult:
+        """Return a result in which nothing is graded: the fault is the grader's."""
+        checks = tuple(
+            msgspec.structs.replace(c, verdict=Verdict.UNGRADED, message=why)
+            for c in self.checks.values()
+        )
+        return LabResult(
+            lab=self.lab.id, version=self.lab.version, learner=job.submission.learner,
+            submission=job.submission.hash, epoch=job.epoch, mode=job.mode, checks=checks,
+        )  # fmt: skip
+
+
+def _packed(job: Job) -> tuple[dict[str, Any], bytes]:
+    files = job.submission.files
+    head = {
+        "files": [[name, len(data)] for name, data in files.items()],
+        "job": {k: v for k, v in vars(job).items() if k != "submission"},
+        "from": {k: getattr(job.submission, k) for k in ("lab", "learner", "time", "path")},
+    }
+    return head, b"".join(files.values())
+
+
+def _unpack(files: Sequence[Sequence[Any]], body: bytes) -> dict[str, bytes]:
+    out, at = {}, 0
+    for name, size in files:
+        out[name] = body[at : at + size]
+        at += size
+    return out
+
+
+class Lent:
+    """Boxes that the grader's process opens on request."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+
+    def open(self, files: Mapping[str, bytes], limits: Limits) -> Box:
+        """Ask for a sandbox. Raises GraderError when none can be had."""
+        sizes = [[name, len(data)] for name, data in files.items()]
+        head = {"say": "box", "files": sizes, "limits": asdict(limits)}
+        self.channel.send(head, b"".join(files.values()))
+        reply = self.channel.receive()
+        if "failed" in reply.head:
+            raise GraderError(f"no sandbox: {reply.head['failed']}")
+        return Box(socket.socket(fileno=reply.fds[0]))
+
+
+def main(fd: int) -> NoReturn:
+    """Serve the grader's process on `fd`: load the lab once, fork for each job."""
+    from autograder.grade import load_lab
+
+    channel = Channel(socket.socket(fileno=fd))
+    order = channel.receive().head
+    try:
+        lab = load_course(Path(order["root"])).lab(order["lab"])
+        loaded = load_lab(lab)
+        _warm(lab)
+        channel.send({"ready": True}, msgspec.json.encode(_unjudged(loaded.checks)))
+    except Exception as error:
+        channel.send({"error": str(error)})
+        raise SystemExit(3) from error
+    children: set[int] = set()
+    with contextlib.suppress(ConnectionError):
+        while True:
+            message = channel.receive()
+            children = {pid for pid in children if os.waitpid(pid, os.WNOHANG) == (0, 0)}
+            sock = socket.socket(fileno=message.fds[0])
+            pid = os.fork()
+            if not pid:
+                channel.sock.close()
+                _sit(loaded, order["mode"], Channel(sock), message.head, message.body)
+            children.add(pid)
+            sock.close()
+    for pid in children:  # so that what they used is counted
+        os.waitpid(pid, 0)
+    raise SystemExit(0)
+
+
+def _warm(lab: Lab) -> None:
+    """Import what every judge of this lab will need, so that forks share it."""
+    import gc
+    import importlib
+
+    for module in ("numpy", "pandas", *(m for n in lab.needs() for m in n.judge_imports)):
+        importlib.import_module(module)
+    gc.collect()
+    gc.freeze()
+
+
+def _unjudged(checks: Mapping[str, Any]) -> dict[str, CheckResult]:
+    return {
+        c.name: CheckResult(
+            name=c.name, claim=c.claim, points=c.points, observes=c.observes, must=c.must,
+            after=c.after, verdict=Verdict.UNGRADED,
+        )
+        for c in checks.values()
+    }  # fmt: skip
+
+
+def _sit(loaded: Any, mode: str, channel: Channel, head: dict[str, Any], body: bytes) -> NoReturn:
+    """Judge one submission in this fork, and end."""
+    status = 1
+    try:
+        result = _judged(loaded, mode, channel, head, _unpack(head["files"], body))
+        channel.send({"say": "result"}, result.to_json())
+        status = 0
+    except SubmissionError as error:
+        channel.send({"say": "refused", "why": [error.what, error.where, error.next]})
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def _judged(
+    loaded: Any, mode: str, channel: Channel, head: dict[str, Any], files: dict[str, bytes]
+) -> LabResult:
+    from autograder.grade import Bench, grade
+
+    job = head["job"]
+    bench = Bench(
+        loaded,
+        Submission(files=files, **head["from"]),
+        Lent(channel),
+        job["sealed"],
+        job["desk_seed"],
+    )
+    result = grade(
+        bench, job["seeds"], epoch=job["epoch"], mode=job["mode"], layers=tuple(job["layers"]),
+        only=job["only"], tell=lambda c: channel.send({"say": "check"}, msgspec.json.encode(c)),
+    )  # fmt: skip
+    return msgspec.structs.replace(result, cpu=round(result.cpu + time.process_time(), 4))

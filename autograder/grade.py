@@ -1,0 +1,351 @@
+"""grade(lab, submission, seeds) -> LabResult. Pure: no printing, no database, no secret.
+
+Runs each check on each of its seeds, in order, in a plain loop without pytest, and turns whatever
+happens into a verdict.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from autograder.check import Check, checks_of, fixtures_of, given_of, parameters
+from autograder.errors import GraderError, LadderError, LearnerError, ManifestError, suggest
+from autograder.judge import Boxes, Session, Work
+from autograder.manifest import Lab
+from autograder.sandbox import Box, Limits
+from autograder.submission import Submission, code
+from autograder.values import MAX_DECODED
+from autograder.verdict import CheckResult, LabResult, Verdict, worst
+
+MAX_MESSAGE = 600
+SHAPE = "the answer does not have the expected form"
+
+
+@dataclass(frozen=True)
+class LoadedLab:
+    """A lab with its checks and fixtures imported."""
+
+    lab: Lab
+    checks: dict[str, Check]
+    fixtures: dict[str, Callable[..., Any]]
+    given: dict[str, str]
+
+    @property
+    def limits(self) -> Limits:
+        """What one submission may use."""
+        file = self.lab.file.limits
+        return Limits(file.cpu, file.memory_mb << 20, file.processes, file.disk_mb << 20)
+
+
+def load_lab(lab: Lab) -> LoadedLab:
+    """Import a lab's checks and fixtures from the course's own files, never from a submission."""
+    conftest = _import(lab.folder / "conftest.py", f"ladder_{lab.id}_conftest")
+    checks = checks_of(_import(lab.folder / "checks.py", f"ladder_{lab.id}_checks"))
+    loaded = LoadedLab(lab, checks, fixtures_of(conftest), given_of(conftest))
+    known = {*loaded.fixtures, *BUILT_IN}
+    for owner, names in [
+        *((c.name, c.needs) for c in checks.values()),
+        *((n, parameters(f)) for n, f in loaded.fixtures.items()),
+    ]:
+        for name in names:
+            if name not in known:
+                raise ManifestError(f"there is no fixture {name!r}.{suggest(name, known)}", owner)
+    return loaded
+
+
+def _import(path: Path, name: str) -> ModuleType:
+    name = name.replace("-", "_")
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise ManifestError("the file is missing", str(path))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except (SyntaxError, ImportError, NameError) as error:
+        raise ManifestError(f"cannot be imported: {error}", str(path)) from error
+    return module
+
+
+@dataclass
+class Bench:
+    """Everything that stays the same while one submission is judged."""
+
+    loaded: LoadedLab
+    submission: Submission
+    boxes: Boxes
+    sealed: bool
+    desk_seed: int
+    python: Sequence[str] = (sys.executable,)
+    budget: list[int] = field(default_factory=lambda: [MAX_DECODED])
+    desk: dict[str, bytes] = field(default_factory=dict)
+    box: Box | None = None
+    base: Session | None = None
+    base_error: LearnerError | None = None
+    outputs: list[Any] = field(default_factory=list)
+    cpu: float = 0.0
+    peak: int = 0
+    killed: str = ""
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """What lies in the work folder: the desk's data and what was handed in."""
+        return {**self.desk, **self.submission.files}
+
+    def work(self) -> Work:
+        """Return a fresh `work`: a fork of the loaded process, or a sandbox of its own."""
+        lab, limits = self.loaded.lab, self.loaded.limits
+        if lab.launcher == "exec":
+            return self.opened(self.files)
+        if self.base_error is not None:
+            raise self.base_error
+        assert self.base is not None
+        session = self.base.fork(limits.cpu / 4, self.sealed)
+        return Work(
+            self.boxes, self.files, limits, lab.file.main, self.python, None, self.box, session
+        )
+
+    def opened(self, files: Mapping[str, bytes]) -> Work:
+        """Return a `work` on `files` in a sandbox of its own."""
+        loaded = self.loaded
+        main = loaded.lab.file.main
+        return Work(self.boxes, files, loaded.limits, main, self.python, self.count)
+
+    def load(self) -> None:
+        """Open the sandbox of a forking lab and run the learner's code once, on desk data."""
+        lab = self.loaded.lab
+        self.box = self.boxes.open(self.files, self.loaded.limits)
+        try:
+            self.base = Session(self.box.load({}), self.budget)
+            main = lab.file.main
+            cells = code(self.submission.cells(main)) if lab.notebook else None
+            given = {"cells": cells} if lab.notebook else {"module": main.removesuffix(".py")}
+            loaded = self.base.ask("load", **given)
+            self.outputs = loaded["outputs"] if isinstance(loaded, dict) else []
+        except LearnerError as error:
+            self.base_error = error
+
+    def close(self) -> None:
+        """End the sandbox and take its figures."""
+        if self.base is not None:
+            self.base.close()
+        if self.box is not None:
+            self.count(self.box)
+
+    def count(self, box: Box) -> None:
+        """Close a sandbox and add up what it used."""
+        usage = box.close()
+        self.cpu += usage.cpu
+        self.peak = max(self.peak, usage.peak)
+        self.killed = self.killed or usage.killed or ""
+
+
+BUILT_IN: dict[str, Callable[[Bench, int], Any]] = {
+    "work": lambda bench, _: bench.work(),
+    "pristine": lambda bench, _: _pristine(bench),
+    "seed": lambda _, seed: seed,
+    "rng": lambda _, seed: _generator(seed),
+    "learner": lambda bench, _: bench.submission.learner,
+    "desk_seed": lambda bench, _: bench.desk_seed,
+    "solution": lambda bench, _: bench.loaded.lab.solution,
+    "graded": lambda bench, _: bench.sealed,
+}
+
+
+def _generator(seed: int) -> Any:
+    import numpy as np
+
+    return np.random.Generator(np.random.PCG64DXSM(seed))
+
+
+def _pristine(bench: Bench) -> Work:
+    """Return a `work` on the lab's own starter files, in another sandbox."""
+    lab = bench.loaded.lab
+    files = {name: (lab.folder / name).read_bytes() for name in _starter_names(lab)}
+    return bench.opened({**bench.desk, **files})
+
+
+def _starter_names(lab: Lab) -> list[str]:
+    kept = {"lab.toml", "README.md", "checks.py", "conftest.py"}
+    return [p.name for p in sorted(lab.folder.iterdir()) if p.is_file() and p.name not in kept]
+
+
+@contextmanager
+def fixtures(bench: Bench, seed: int) -> Iterator[Callable[[str], Any]]:
+    """Give a function that makes fixtures by name, each once; tear them down in reverse."""
+    made: dict[str, Any] = {}
+    with ExitStack() as stack:
+
+        def make(name: str) -> Any:
+            if name not in made:
+                made[name] = _make(bench, seed, name, make, stack)
+            return made[name]
+
+        yield make
+
+
+def _make(bench: Bench, seed: int, name: str, make: Callable[[str], Any], stack: ExitStack) -> Any:
+    if name in BUILT_IN:
+        value = BUILT_IN[name](bench, seed)
+        if isinstance(value, Work):
+            stack.callback(value.close)
+        return value
+    function = bench.loaded.fixtures[name]
+    value = function(**{n: make(n) for n in parameters(function)})
+    if hasattr(value, "__next__"):
+        stack.callback(lambda: next(value, None))
+        value = next(value)
+    return value
+
+
+def desk_files(bench: Bench) -> dict[str, bytes]:
+    """Return the data a learner is given, made from the desk's public seed."""
+    files: dict[str, bytes] = {}
+    with fixtures(bench, bench.desk_seed) as make:
+        for name, path in bench.loaded.given.items():
+            files |= _as_files(path, make(name))
+    return files
+
+
+def _as_files(path: str, value: Any) -> dict[str, bytes]:
+    if path.endswith("/"):
+        return {k: v for name, one in value.items() for k, v in _as_files(path + name, one).items()}
+    if isinstance(value, bytes | str):
+        return {path: value if isinstance(value, bytes) else value.encode()}
+    if hasattr(value, "to_csv"):
+        return {path: value.to_csv(index=False).encode()}
+    return {path: json.dumps(value, indent=1).encode()}
+
+
+def grade(
+    bench: Bench,
+    seeds: Mapping[str, Sequence[int]],
+    *,
+    epoch: str = "desk",
+    mode: str = "D",
+    layers: tuple[str, ...] = (),
+    only: Sequence[str] = (),
+    tell: Callable[[CheckResult], None] = lambda _: None,
+) -> LabResult:
+    """Judge one submission. `seeds`: those of each check; `only`: checks to run with their needs.
+
+    Raises SubmissionError for work that cannot be read; everything else becomes a verdict.
+    """
+    results: dict[str, CheckResult] = {}
+    chosen = _chosen(bench.loaded.checks, only)
+    try:
+        bench.desk = desk_files(bench)
+        if bench.loaded.lab.launcher == "fork":
+            bench.load()
+        for one in chosen:
+            results[one.name] = _judge(bench, one, seeds[one.name], results)
+            tell(results[one.name])
+    finally:
+        bench.close()
+    lab, submission = bench.loaded.lab, bench.submission
+    return LabResult(
+        lab=lab.id, version=lab.version, learner=submission.learner, submission=submission.hash,
+        epoch=epoch, mode=mode, layers=layers, checks=tuple(results.values()), cpu=bench.cpu,
+        peak=bench.peak, killed=bench.killed, outputs=_outputs(bench.outputs),
+    )  # fmt: skip
+
+
+def _outputs(outputs: Any) -> tuple[str, ...]:
+    """Return the outputs of each cell as JSON text, as the learner's side told them."""
+    kept = outputs if isinstance(outputs, list) else []
+    try:
+        return tuple(json.dumps(cell, allow_nan=False) for cell in kept)
+    except (TypeError, ValueError):
+        return ()
+
+
+def _chosen(checks: Mapping[str, Check], only: Sequence[str]) -> list[Check]:
+    """Return the checks asked for and those they come after, in order."""
+    wanted, todo = set[str](), list(only) or list(checks)
+    while todo:
+        name = todo.pop()
+        wanted.add(name)
+        todo += checks[name].after
+    return [c for c in checks.values() if c.name in wanted]
+
+
+def _judge(
+    bench: Bench, one: Check, seeds: Sequence[int], before: Mapping[str, CheckResult]
+) -> CheckResult:
+    """Run one check on its seeds; stop at the first that does not pass."""
+    start, used = time.process_time(), bench.cpu
+    missing = [n for n in one.after if before[n].verdict is not Verdict.PASSED]
+    if missing:
+        ends = [(Verdict.BLOCKED, f"waits for {missing[0]}", "")]
+    else:
+        ends = []
+        for seed in seeds if one.points else seeds[:1]:
+            ends.append(_once(bench, one, seed))
+            if ends[-1][0] is not Verdict.PASSED:
+                break
+    verdict = worst([end[0] for end in ends])
+    message, detail = next((e[1], e[2]) for e in ends if e[0] is verdict)
+    return CheckResult(
+        name=one.name, claim=one.claim, points=one.points, observes=one.observes, must=one.must,
+        after=one.after, verdict=verdict, message=message[:MAX_MESSAGE],
+        detail="" if bench.sealed else detail, seeds=tuple(e[0] for e in ends),
+        cpu=round(time.process_time() - start + bench.cpu - used, 4),
+    )  # fmt: skip
+
+
+def _once(bench: Bench, one: Check, seed: int) -> tuple[Verdict, str, str]:
+    """Run one check on one seed and return verdict, message and detail."""
+    try:
+        with fixtures(bench, seed) as make:
+            _held(one, [make(name) for name in one.needs])
+    except LearnerError as error:
+        return _of_learner(bench, error)
+    except AssertionError as error:
+        return Verdict.FAILED, _first_line(error) or "the claim does not hold", ""
+    except _Form as error:
+        return Verdict.FAILED, f"{SHAPE}: {error}", ""
+    except Exception as error:  # a fixture's fault is the grader's, never a score
+        return Verdict.UNGRADED, f"the grader failed: {type(error).__name__}", _first_line(error)
+    return Verdict.PASSED, "", ""
+
+
+class _Form(Exception):
+    """A check stumbled over an answer of another form than it asked for."""
+
+
+def _held(one: Check, arguments: list[Any]) -> None:
+    try:
+        one.call(*arguments)
+    except (LearnerError, AssertionError, GraderError, OSError, MemoryError):
+        raise
+    except LadderError as error:
+        raise GraderError(error.what) from error
+    except Exception as error:
+        raise _Form(type(error).__name__) from error
+
+
+def _of_learner(bench: Bench, error: LearnerError) -> tuple[Verdict, str, str]:
+    verdict = Verdict.TODO if error.kind == "NotImplementedError" else Verdict.CRASHED
+    detail = " ".join(part for part in (error.where, error.text) if part)
+    if verdict is Verdict.TODO:
+        return verdict, "still open", detail
+    if error.kind == "Answer":
+        return verdict, f"what came back cannot be read: {error.text}", detail
+    if error.kind == "Stopped":
+        return verdict, f"your code stopped: {error.text}", detail
+    text = f"your code raised {error.kind}"
+    return verdict, text if bench.sealed else f"{text} ({error.text[:200]})", detail
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else ""

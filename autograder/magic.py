@@ -1,0 +1,49 @@
+"""`%check NAME` in a notebook. Saves nothing and judges nothing itself: it runs `ladder check`.
+
+    %load_ext autograder
+    %check splits_by_month
+
+The judge is a process of its own, spawned clean and never forked from the kernel, so what a cell
+did to this kernel cannot reach it. It reads the notebook from disk: save first.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+RUN = "from autograder.cli.main import main; main()"
+
+
+class NotYet(Exception):
+    """A check that did not pass; shown without a traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
+
+
+def check(line: str) -> None:
+    """Run one check of this folder's lab, or all of them."""
+    command = [sys.executable, "-c", RUN, "check", *_arguments(line)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    print(done.stdout.rstrip() or done.stderr.rstrip())
+    if done.returncode:
+        raise NotYet("not yet" if done.returncode == 1 else done.stderr.strip() or "see above")
+
+
+def _arguments(line: str) -> list[str]:
+    from autograder.desk import Desk
+    from autograder.errors import UsageError
+    from autograder.manifest import load_course
+
+    course = load_course()
+    lab = Desk(course).current()
+    if lab is None:
+        raise UsageError("no lab has been started here", next="ladder start LAB")
+    return [lab.id, *line.split()]
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Register the magic."""
+    shell.register_magic_function(check, "line", "check")
