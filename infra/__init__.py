@@ -1,0 +1,1 @@
+"""Imitates, reaches and deploys clouds; it has never heard of points or learners."""

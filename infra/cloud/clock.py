@@ -1,0 +1,31 @@
+"""Time as the cloud sees it: real time, plus the hours that a judge lets pass at once.
+
+Limit: only the front door lives by it; dates inside the engine's answers stay real.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Clock:
+    """Real time and the jumps made so far, as (real moment, seconds)."""
+
+    real: Callable[[], float] = time.time
+    jumps: list[tuple[float, float]] = field(default_factory=list)
+
+    def now(self) -> float:
+        """Return the cloud's time."""
+        return self.real() + sum(seconds for _, seconds in self.jumps)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass: what was signed or issued before grows older, what comes after not."""
+        self.jumps.append((self.real(), seconds))
+
+    def age(self, moment: float) -> float:
+        """Return how old something is that was stamped at a real `moment`."""
+        skipped = sum(seconds for when, seconds in self.jumps if when >= moment)
+        return self.real() - moment + skipped

@@ -1,0 +1,190 @@
+"""IAM condition operators: does a statement's Condition block hold for a request context?
+
+Limit: an operator or key that is not known here never matches; it never raises.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ipaddress
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+Context = Mapping[str, str | Sequence[str]]
+Expand = Callable[[str], "str | None"]
+
+# Stand-ins for the escapes ${*} ${?} ${$}, so that they are compared as plain characters.
+LITERAL = {"*": "\ue000", "?": "\ue001", "$": "\ue002"}
+_BACK = str.maketrans({mark: char for char, mark in LITERAL.items()})
+
+
+def plain(text: str) -> str:
+    """Return `text` with the stand-ins of escaped characters put back."""
+    return text.translate(_BACK)
+
+
+@lru_cache(maxsize=4096)
+def _pattern(glob: str, flags: int) -> re.Pattern[str]:
+    parts = (".*" if c == "*" else "." if c == "?" else re.escape(plain(c)) for c in glob)
+    return re.compile("".join(parts), flags | re.DOTALL)
+
+
+def like(value: str, glob: str, *, ignore_case: bool = False) -> bool:
+    """Whether `value` matches an IAM pattern, in which * and ? are wild."""
+    return _pattern(glob, re.IGNORECASE if ignore_case else 0).fullmatch(value) is not None
+
+
+def arn_like(value: str, glob: str) -> bool:
+    """Compare two ARNs part by part, so that a * does not reach over a colon before the sixth."""
+    have, want = value.split(":", 5), glob.split(":", 5)
+    if len(have) != 6 or len(want) != 6:
+        return glob == "*" or (len(want) != 6 and like(value, glob))
+    return all(like(h, w) for h, w in zip(have, want, strict=True))
+
+
+def _number(compare: Callable[[float, float], bool]) -> Callable[[str, str], bool]:
+    def test(value: str, want: str) -> bool:
+        try:
+            return compare(float(value), float(want))
+        except ValueError:
+            return False
+
+    return test
+
+
+def instant(text: str) -> float:
+    """Return seconds since the epoch for an IAM date: ISO 8601 or a number."""
+    try:
+        return float(text)
+    except ValueError:
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _date(compare: Callable[[float, float], bool]) -> Callable[[str, str], bool]:
+    def test(value: str, want: str) -> bool:
+        try:
+            return compare(instant(value), instant(want))
+        except ValueError:
+            return False
+
+    return test
+
+
+def _address(value: str, want: str) -> bool:
+    try:
+        return ipaddress.ip_address(value) in ipaddress.ip_network(want, strict=False)
+    except ValueError:
+        return False
+
+
+def _binary(value: str, want: str) -> bool:
+    try:
+        return base64.b64decode(value, validate=True) == base64.b64decode(want, validate=True)
+    except (ValueError, binascii.Error):
+        return False
+
+
+TESTS: dict[str, Callable[[str, str], bool]] = {
+    "stringequals": lambda value, want: value == plain(want),
+    "stringequalsignorecase": lambda value, want: value.casefold() == plain(want).casefold(),
+    "stringlike": like,
+    "numericequals": _number(lambda a, b: a == b),
+    "numericlessthan": _number(lambda a, b: a < b),
+    "numericlessthanequals": _number(lambda a, b: a <= b),
+    "numericgreaterthan": _number(lambda a, b: a > b),
+    "numericgreaterthanequals": _number(lambda a, b: a >= b),
+    "dateequals": _date(lambda a, b: a == b),
+    "datelessthan": _date(lambda a, b: a < b),
+    "datelessthanequals": _date(lambda a, b: a <= b),
+    "dategreaterthan": _date(lambda a, b: a > b),
+    "dategreaterthanequals": _date(lambda a, b: a >= b),
+    "bool": lambda value, want: value.lower() == want.lower(),
+    "binaryequals": _binary,
+    "ipaddress": _address,
+    "arnequals": arn_like,
+    "arnlike": arn_like,
+}
+NEGATED = {
+    "stringnotequals": "stringequals",
+    "stringnotequalsignorecase": "stringequalsignorecase",
+    "stringnotlike": "stringlike",
+    "numericnotequals": "numericequals",
+    "datenotequals": "dateequals",
+    "notipaddress": "ipaddress",
+    "arnnotequals": "arnequals",
+    "arnnotlike": "arnlike",
+}
+
+
+def listed(value: Any) -> list[Any]:
+    """Return a policy element as a list: policies write one value without brackets."""
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def text(value: Any) -> str:
+    """Return a JSON value as IAM compares it: true is "true", 3 is "3"."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def holds(block: Mapping[str, Any], context: Context, expand: Expand) -> bool:
+    """Whether every operator and every key of a Condition block matches `context`."""
+    if not isinstance(block, Mapping):
+        return False
+    return all(
+        isinstance(keys, Mapping)
+        and all(_matches(operator, key, want, context, expand) for key, want in keys.items())
+        for operator, keys in block.items()
+    )
+
+
+def _matches(operator: str, key: str, want: Any, context: Context, expand: Expand) -> bool:
+    quantifier, name, if_exists = _split(operator)
+    values = _values(context, key)
+    if name == "null":
+        return all((values is None) == (text(w).lower() == "true") for w in listed(want))
+    wanted = [e for w in listed(want) if (e := expand(text(w))) is not None]
+    if values is None:
+        return _absent(quantifier, name, if_exists)
+    negated = name in NEGATED
+    test = TESTS.get(NEGATED.get(name, name))
+    if test is None:
+        return False
+
+    def one(value: str) -> bool:
+        return any(test(value, w) for w in wanted) != negated
+
+    if quantifier == "forallvalues":
+        return all(one(value) for value in values)
+    if quantifier == "foranyvalue" or not negated:
+        return any(one(value) for value in values)
+    return all(one(value) for value in values)
+
+
+def _split(operator: str) -> tuple[str, str, bool]:
+    quantifier, colon, name = operator.lower().rpartition(":")
+    if_exists = name.endswith("ifexists")
+    return (quantifier if colon else ""), name.removesuffix("ifexists"), if_exists
+
+
+def _absent(quantifier: str, name: str, if_exists: bool) -> bool:
+    """The verdict when the request has no such key."""
+    if name not in TESTS and name not in NEGATED:
+        return False
+    if quantifier == "foranyvalue":
+        return if_exists
+    return if_exists or quantifier == "forallvalues" or name in NEGATED
+
+
+def _values(context: Context, key: str) -> list[str] | None:
+    """Return the values under `key`, which is compared without case; None when absent or empty."""
+    value = context.get(key.lower())
+    if value is None:
+        return None
+    return [value] if isinstance(value, str) else list(value) or None

@@ -1,0 +1,94 @@
+"""moto, in this process: dispatches an already authorised call to the engine that keeps the state.
+
+Limit: authorises nothing and is not thread-safe; the front door checks first and holds a lock.
+Importing it costs 0.5 CPU-s; `infra.cloud.engine` does that once in a parent that forks.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from infra.cloud.errors import Answer
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from moto import backends
+    from moto.core.request import Request
+    from moto.moto_api._internal import mock_random
+    from werkzeug.exceptions import HTTPException
+
+ACCOUNT = "123456789012"
+REGION = "eu-central-1"
+SERVICES = ("s3", "iam", "kms", "secretsmanager")
+_HOSTS = {"s3": "s3.amazonaws.com", "iam": "iam.amazonaws.com"}
+# The engine reads only the region out of this; whose call it is has been settled before.
+_CREDENTIAL = "AWS4-HMAC-SHA256 Credential=AKIAENGINEENGINEENGI/20260101/{}/{}/aws4_request"
+
+Handler = Callable[[Any, str, Any], Any]
+_routes: dict[str, list[tuple[re.Pattern[str], Handler]]] = {}
+
+
+def backend(service: str, region: str = REGION) -> Any:
+    """Return the engine's own store of a service, to read state that no call returns."""
+    regions: Any = backends.get_backend(service)[ACCOUNT]  # type: ignore[call-overload]
+    return regions[region] if region in regions else regions["aws"]
+
+
+def regions() -> set[str]:
+    """Return the regions that exist in this cloud."""
+    return set(backends.get_backend("kms")[ACCOUNT].regions)
+
+
+def _table(service: str) -> list[tuple[re.Pattern[str], Handler]]:
+    if service not in _routes:
+        urls = backend(service).urls.items()
+        _routes[service] = [(re.compile(u), f) for u, f in urls if "amazonaws.com.cn" not in u]
+    return _routes[service]
+
+
+def call(
+    service: str,
+    region: str,
+    method: str,
+    path: str = "/",
+    query: Sequence[tuple[str, str]] = (),
+    headers: dict[str, str] | None = None,
+    body: bytes = b"",
+) -> Answer:
+    """Run one call. `path` is decoded text; it and the query are encoded here, once."""
+    host = _HOSTS.get(service, f"{service}.{region}.amazonaws.com")
+    clean = f"https://{host}{quote(path, safe='/~')}"
+    url = f"{clean}?{urlencode(query, quote_via=quote)}" if query else clean
+    sent = {k: v for k, v in (headers or {}).items() if not k.startswith("x-moto")}
+    sent["Authorization"] = _CREDENTIAL.format(region, service)
+    request = Request.from_primitives(method, url, sent, body)
+    for pattern, handler in _table(service):
+        if pattern.match(clean):
+            return _run(handler, request)
+    return Answer(404, {}, b"", "NotFound")
+
+
+def _run(handler: Handler, request: Request) -> Answer:
+    try:
+        status, headers, body = handler(request, request.raw_url, request.headers)
+    except HTTPException as error:
+        status, headers, body = error.code, dict(error.get_headers()), error.get_body()
+    raw = body.encode() if isinstance(body, str) else bytes(body or b"")
+    return Answer(int(status or 500), {str(k).lower(): str(v) for k, v in headers.items()}, raw)
+
+
+def fresh_randomness() -> None:
+    """Give a forked child its own unpredictable ids and secrets.
+
+    The engine draws access keys from a Mersenne Twister that every fork would inherit.
+    """
+    system = random.SystemRandom()
+    mock_random.getrandbits = system.getrandbits  # type: ignore[method-assign]
+    mock_random.random = system.random  # type: ignore[method-assign]
+
+

@@ -1,0 +1,341 @@
+"""The front door: authenticates, names, authorises and logs every call, then asks the engine.
+
+Limit: serves the services of `services.toml` and nothing else; engines are never reached
+by a path, a host or a header that a client chose.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import secrets
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import unquote, urlencode
+
+from infra.cloud import accounts, dispatch, kms, objects, routes, s3, sigv4, state, sts
+from infra.cloud import secrets as secretsmanager
+from infra.cloud.calls import Call, Caller, Need
+from infra.cloud.clock import Clock
+from infra.cloud.dispatch import ACCOUNT
+from infra.cloud.errors import Answer, AwsError, access_denied, render
+from infra.cloud.iam import Decision, Policies, Principal, Request, evaluate
+from infra.cloud.log import CallLog, LoggedCall
+
+SERVICES: dict[str, Callable[[Call], list[Need]]] = {
+    "s3": s3.needs,
+    "iam": accounts.needs,
+    "sts": sts.needs,
+    "kms": kms.needs,
+    "secretsmanager": secretsmanager.needs,
+}
+ROOT = Principal("root", state.ROOT, ACCOUNT, ACCOUNT, "root")
+_JSON = "application/x-amz-json-1.1"
+_FORM = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """An HTTP request as the server read it; header names in lower case."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes = b""
+    address: str = "127.0.0.1"
+    secure: bool = False
+
+
+@dataclass(frozen=True)
+class RootKey:
+    """The judge's credentials; only its own listener takes them."""
+
+    key_id: str = field(default_factory=lambda: sts.new_key_id("AKIA"))
+    secret: str = field(default_factory=lambda: secrets.token_urlsafe(30))
+
+
+class Door:
+    """All state of the door: root key, sessions, log, quota, one lock around the engine."""
+
+    def __init__(self, root: RootKey, clock: Clock | None = None) -> None:
+        self.root = root
+        self.clock = clock or Clock()
+        self.sessions = sts.Sessions()
+        self.log = CallLog()
+        self.lock = threading.Lock()
+        self.stored = 0
+        self.quota = 1 << 30
+
+    def handle(self, incoming: Incoming, *, judge: bool = False) -> Answer:
+        """Answer one request, whatever it is; every outcome is logged."""
+        trace = _Trace(self.clock.real())
+        request_id = secrets.token_hex(8).upper()
+        try:
+            answer = self._serve(incoming, judge, trace)
+        except AwsError as error:
+            service = trace.service if trace.service in SERVICES else "s3"
+            answer = render(error, service, request_id, incoming.target.partition("?")[0])
+        except Exception as error:  # an engine's bug must be an answer, not a dropped connection
+            trace.detail = f"{type(error).__name__}: {error}"[:500]
+            failure = AwsError("InternalError", "The emulated cloud failed; see its log.", 500)
+            answer = render(failure, trace.service or "s3", request_id)
+        self._record(incoming, judge, trace, answer)
+        answer.headers.setdefault("x-amz-request-id", request_id)
+        return answer
+
+    def _serve(self, incoming: Incoming, judge: bool, trace: _Trace) -> Answer:
+        message = _message(incoming)
+        signature = sigv4.parse(message)
+        if signature is None:
+            raise AwsError("AccessDenied", "Access Denied: the request is not signed.", 403)
+        trace.service, trace.key_id = signature.service, signature.key_id
+        trace.presigned = signature.presigned
+        if signature.service not in SERVICES:
+            raise AwsError(
+                "NotImplemented", f"This cloud has no service {signature.service!r}.", 501
+            )
+        if signature.region not in dispatch.regions():
+            raise AwsError("AuthorizationHeaderMalformed", "There is no such region.", 400)
+        caller, body = self._authenticate(message, signature, judge, trace)
+        trace.principal = caller.principal.arn
+        with self.lock:
+            call = self._call(incoming, message, signature, caller, body)
+            trace.operation = call.operation
+            return self._run(call, trace)
+
+    # --- who ----------------------------------------------------------------------------------
+
+    def _authenticate(
+        self, message: sigv4.Message, signature: sigv4.Signature, judge: bool, trace: _Trace
+    ) -> tuple[Caller, Any]:
+        caller, secret, token = self._lookup(signature, judge)
+        if not hmac.compare_digest(token.encode(), signature.token.encode()):
+            raise _bad_token(signature.service)
+        sigv4.check_time(signature, self.clock.age(signature.time), trace.time)
+        body = sigv4.payload(message, signature, secret)
+        session = self.sessions.known.get(signature.key_id)
+        if session is not None and self.clock.age(session.issued) >= session.seconds:
+            code = "ExpiredToken" if signature.service in {"s3", "iam", "sts"} else (
+                "ExpiredTokenException"
+            )
+            status = 400 if signature.service == "s3" else 403
+            raise AwsError(code, "The security token included in the request is expired", status)
+        return caller, body
+
+    def _lookup(self, signature: sigv4.Signature, judge: bool) -> tuple[Caller, str, str]:
+        """Return the caller, secret and token behind a key id that was issued."""
+        if judge and signature.key_id == self.root.key_id:
+            return Caller(ROOT, self.root.key_id, restricted=False), self.root.secret, ""
+        session = self.sessions.known.get(signature.key_id)
+        if session is not None and _still_exists(session.principal):
+            return sts.caller(session), session.secret, session.token
+        key = state.access_key(signature.key_id)
+        user = state.user(key.user_name) if key is not None else None
+        if key is None or user is None or key.status != "Active":
+            raise _unknown_key(signature.service)
+        principal = Principal(
+            "user", user.arn, ACCOUNT, user.id, user.name, tags=state.pairs(user.tags)
+        )
+        return Caller(principal, key.access_key_id), key.secret_access_key, ""
+
+    # --- what ---------------------------------------------------------------------------------
+
+    def _call(
+        self, incoming: Incoming, message: sigv4.Message, signature: sigv4.Signature,
+        caller: Caller, body: Any,
+    ) -> Call:
+        service = signature.service
+        query = sigv4.without_signature(message.query)
+        headers = dict(message.headers) | body.trailer
+        path = unquote(message.path)
+        if service == "s3":
+            operation = routes.s3(incoming.method, path, query, headers)
+            objects.check_digests(body.body, headers)
+        else:
+            if incoming.method != "POST" or path != "/" or query:
+                raise AwsError("InvalidAction", f"{service} is called by POST to / only.")
+            if service in {"iam", "sts"}:
+                operation = routes.query(service, body.body)
+            else:
+                operation = routes.target(service, headers, body.body)
+        return Call(
+            service, signature.region, operation.name, operation.params, caller,
+            incoming.method, path, query, headers, body.body, incoming.secure,
+            incoming.address, self.clock.now(), signature.presigned,
+            self.clock.age(signature.time), self.clock.real(),
+        )
+
+    # --- may it ---------------------------------------------------------------------------------
+
+    def _run(self, call: Call, trace: _Trace) -> Answer:
+        if call.service == "iam":
+            accounts.before(call)
+        needs = SERVICES[call.service](call)
+        if needs:
+            trace.action, trace.resource = needs[0].action, needs[0].resource
+        if call.caller.restricted:
+            for need in needs:
+                self._require(call, need)
+            self._within_quota(call)
+        if call.service == "sts":
+            return sts.answer(call, self.sessions)
+        return self._forward(call)
+
+    def _require(self, call: Call, need: Need) -> None:
+        decision = decide(call, need)
+        if not decision.allowed:
+            if call.service == "secretsmanager" and need.action.startswith("kms:"):
+                raise access_denied(call.service, "Access to KMS is not allowed")
+            raise access_denied(call.service, refusal(call, need, decision))
+        error = kms.broken(need.key) if need.key is not None and need.working else None
+        if error is None:
+            return
+        if call.service == "s3":
+            raise AwsError(f"KMS.{error.code}", error.message)
+        raise secretsmanager.broken(call) if call.service == "secretsmanager" else error
+
+    def _within_quota(self, call: Call) -> None:
+        if call.service == "s3" and call.method == "PUT":
+            self.stored += len(call.body)
+            if self.stored > self.quota:
+                raise AwsError("ServiceUnavailable", "This cloud's disk is full.", 507)
+
+    # --- do it ----------------------------------------------------------------------------------
+
+    def _forward(self, call: Call) -> Answer:
+        if call.service == "s3":
+            return self._forward_s3(call)
+        if call.service == "iam":
+            own = accounts.own_work(call)
+            if own is not None:
+                return own
+            form = urlencode({"Action": call.operation, "Version": "2010-05-08", **call.params})
+            answer = dispatch.call(
+                "iam", call.region, "POST", headers={"content-type": _FORM}, body=form.encode()
+            )
+            accounts.after(call, answer)
+            return answer
+        if call.operation == "CreateKey":
+            call.params = {"KeyUsage": "ENCRYPT_DECRYPT", "MultiRegion": False} | call.params
+        headers = {"content-type": _JSON, "x-amz-target": call.headers["x-amz-target"]}
+        body = json.dumps(call.params).encode()
+        return dispatch.call(call.service, call.region, "POST", headers=headers, body=body)
+
+    def _forward_s3(self, call: Call) -> Answer:
+        if call.operation == "DeleteObjects":
+            return objects.delete_many(call, lambda need: self._may(call, need))
+        answer = objects.forward(call)
+        missing = answer.status == 404 and call.operation in {"GetObject", "HeadObject"}
+        bucket_is_there = state.bucket(call.params.get("Bucket", "")) is not None
+        if missing and bucket_is_there and not self._may(call, s3.list_need(call)):
+            raise access_denied("s3", "Access Denied")
+        return answer
+
+    def _may(self, call: Call, need: Need) -> bool:
+        return not call.caller.restricted or decide(call, need).allowed
+
+    def _record(self, incoming: Incoming, judge: bool, trace: _Trace, answer: Answer) -> None:
+        error = answer.error or (objects.error_code(answer) if answer.status >= 400 else "")
+        self.log.add(LoggedCall(
+            len(self.log.records), trace.time, trace.service, trace.operation, trace.action,
+            trace.resource, trace.principal, trace.key_id, answer.status, error,
+            len(incoming.body), len(answer.body), incoming.secure,
+            "judge" if judge else "learner", trace.presigned, trace.detail,
+        ))
+
+
+@dataclass
+class _Trace:
+    """What is known of a request so far, for the log."""
+
+    time: float
+    service: str = ""
+    operation: str = ""
+    action: str = ""
+    resource: str = ""
+    principal: str = ""
+    key_id: str = ""
+    presigned: bool = False
+    detail: str = ""
+
+
+def decide(call: Call, need: Need) -> Decision:
+    """Evaluate one need with every policy that has a say."""
+    principal = call.principal
+    request = Request(
+        principal, need.action, need.resource, call.context() | dict(need.context), ACCOUNT
+    )
+    policies = Policies(
+        session=call.caller.session, resource=need.policy, must_delegate=need.must_delegate
+    )
+    if principal.kind == "user":
+        policies = replace(
+            policies, identity=state.user_policies(principal.name),
+            boundary=state.boundary(state.user(principal.name)),
+        )
+    elif principal.kind == "session":
+        role = state.role_by_arn(principal.role)
+        policies = replace(
+            policies, identity=state.role_policies(role), boundary=state.boundary(role)
+        )
+    decision = evaluate(request, policies)
+    if not decision.allowed and not decision.explicit and _granted(principal, need):
+        return Decision(True, source="grant")
+    return decision
+
+
+def _granted(principal: Principal, need: Need) -> bool:
+    """Whether a KMS grant gives the caller this operation."""
+    if need.key is None:
+        return False
+    who = {principal.arn, principal.role}
+    operation = need.action.removeprefix("kms:")
+    return any(grantee in who and operation in names for grantee, names in need.key.grants)
+
+
+def refusal(call: Call, need: Need, decision: Decision) -> str:
+    """Return AWS's sentence for a refused action."""
+    where = f'"{need.resource}"' if call.service == "s3" else need.resource
+    return (
+        f"User: {call.principal.arn} is not authorized to perform: {need.action} "
+        f"on resource: {where} {decision.because(need.action)}"
+    )
+
+
+def _message(incoming: Incoming) -> sigv4.Message:
+    """Split the request target; anything but an absolute path is refused."""
+    path, _, query = incoming.target.partition("?")
+    if not path.startswith("/") or "#" in incoming.target:
+        raise AwsError("InvalidURI", "Couldn't parse the specified URI.", 400)
+    pairs = []
+    for part in query.split("&") if query else []:
+        name, _, value = part.partition("=")
+        pairs.append((unquote(name), unquote(value)))
+    return sigv4.Message(incoming.method, path, pairs, incoming.headers, incoming.body)
+
+
+def _still_exists(principal: Principal) -> bool:
+    """Sessions end with their role or user."""
+    if principal.kind == "session":
+        role = state.role_by_arn(principal.role)
+        return role is not None and principal.id.startswith(f"{role.id}:")
+    user = state.user(principal.name)
+    return user is not None and user.id == principal.id
+
+
+def _unknown_key(service: str) -> AwsError:
+    if service == "s3":
+        return AwsError(
+            "InvalidAccessKeyId",
+            "The AWS Access Key Id you provided does not exist in our records.", 403,
+        )
+    return _bad_token(service)
+
+
+def _bad_token(service: str) -> AwsError:
+    if service == "s3":
+        return AwsError("InvalidToken", "The provided token is malformed or invalid.", 400)
+    code = "InvalidClientTokenId" if service in {"iam", "sts"} else "UnrecognizedClientException"
+    return AwsError(code, "The security token included in the request is invalid.", 403)

@@ -1,0 +1,263 @@
+"""Private clouds for checks: one fresh cloud per call, forked, gone when the block ends.
+
+    with private_cloud(work.listen(4566)) as cloud:
+        reader = cloud.identity("reader", policies=[READ_ONLY])
+        work.env |= cloud.env(reader)
+        ...
+        calls = [c for c in cloud.log if c.service == "s3"]
+
+Import `infra.cloud.engine` once in a parent that forks; a cloud then costs a few milliseconds.
+Limit: s3, iam, sts, kms, secretsmanager and instance metadata; see docs/reference/cloud.md.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from infra.cloud import log
+from infra.cloud.log import LoggedCall
+from infra.cloud.process import Child, CloudError, Sockets, fork, loopback
+
+REGION = "eu-central-1"
+ACCOUNT = "123456789012"
+Policy = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Credentials that were issued: a user's, or with a token a role's."""
+
+    arn: str
+    key_id: str
+    secret: str
+    token: str = ""
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role by name and ARN."""
+
+    name: str
+    arn: str
+
+
+class InstanceMetadata:
+    """The instance metadata service of a cloud, as its judge sees it."""
+
+    def __init__(self, child: Child, url: str) -> None:
+        self._child = child
+        self.url = url
+
+    def schedule(
+        self, notice_seconds: float | None, *, wait: float = 0.0, action: str = "terminate"
+    ) -> None:
+        """Publish a spot notice `wait` seconds from now, that much ahead of the end.
+
+        None takes a notice back, or leaves an instance that ends without one.
+        """
+        self._child.ask("schedule", notice_seconds=notice_seconds, wait=wait, action=action)
+
+    def instance(self, *, role: str = "", kind: str = "g5.xlarge", spot: bool = True) -> str:
+        """Describe the instance; with a role's name its credentials are served. Returns its id."""
+        return str(self._child.ask("instance", role=role, kind=kind, spot=spot))
+
+
+class Cloud:
+    """One running cloud: the judge's clients, principals, read-backs and the call log."""
+
+    def __init__(
+        self, child: Child, urls: Mapping[str, str], ca: bytes, ca_file: str, region: str
+    ) -> None:
+        self._child = child
+        self._urls = urls
+        self._ca_file = ca_file
+        self.region = region
+        self.account = ACCOUNT
+        self.url = urls["http"]
+        self.https_url = urls.get("https", "")
+        self.ca = ca
+        self.metadata = InstanceMetadata(child, urls.get("metadata", ""))
+        self.root = Identity(f"arn:aws:iam::{ACCOUNT}:root", child.root.key_id, child.root.secret)
+
+    def identity(
+        self, name: str, policies: Sequence[Policy] = (), *, managed: Sequence[str] = (),
+        boundary: Policy | None = None,
+    ) -> Identity:
+        """Make a user with an access key; `policies` are documents, `managed` ARNs."""
+        made = self._child.ask(
+            "identity", name=name, policies=list(policies), managed=list(managed),
+            boundary=boundary,
+        )
+        return Identity(**made)
+
+    def role(
+        self, name: str, trust: Policy | Identity, policies: Sequence[Policy] = (), *,
+        managed: Sequence[str] = (), boundary: Policy | None = None,
+    ) -> Role:
+        """Make a role; `trust` is a document, or the identity that may assume it."""
+        document = trusts(trust.arn) if isinstance(trust, Identity) else trust
+        made = self._child.ask(
+            "role", name=name, trust=document, policies=list(policies), managed=list(managed),
+            boundary=boundary,
+        )
+        return Role(name, made["arn"])
+
+    def session(self, role: str, name: str = "judge", seconds: int = 3600) -> Identity:
+        """Return credentials of a role, whatever its trust policy says: to test the role itself."""
+        return Identity(**self._child.ask("session", role=role, name=name, seconds=seconds))
+
+    def env(
+        self, identity: Identity, *, https: bool = False, ca: str = "ca.pem"
+    ) -> dict[str, str]:
+        """Return the AWS_* variables of an identity, as seen from where the listener is.
+
+        With `https`, `ca` is the path at which the program finds `cloud.ca`.
+        """
+        found = {
+            "AWS_ENDPOINT_URL": self.https_url if https else self.url,
+            "AWS_ACCESS_KEY_ID": identity.key_id,
+            "AWS_SECRET_ACCESS_KEY": identity.secret,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+        }
+        if identity.token:
+            found["AWS_SESSION_TOKEN"] = identity.token
+        if https:
+            found["AWS_CA_BUNDLE"] = ca
+        if self.metadata.url:
+            found["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = self.metadata.url
+        else:
+            found["AWS_EC2_METADATA_DISABLED"] = "true"
+        return found
+
+    def client(
+        self, service: str, identity: Identity | None = None, *, https: bool = False, **config: Any
+    ) -> Any:
+        """Return a boto3 client: the judge's own (no policy applies) or an identity's.
+
+        Both talk to the judge's listener, as the learner's may lie in another network. For an
+        identity everything is enforced there too; its calls are logged with by="judge".
+        """
+        who = identity or self.root
+        endpoint = self._urls["judge_https" if https else "judge"]
+        return client(service, endpoint, who, self.region, ca=self._ca_file, **config)
+
+    @property
+    def log(self) -> list[LoggedCall]:
+        """Every call so far, the learner's and the judge's (`by`), in order of arrival."""
+        return log.loads(self._child.ask("log", since=0))
+
+    def log_since(self, number: int) -> list[LoggedCall]:
+        """Return the calls from a number on: `mark = len(cloud.log)` before what you watch."""
+        return log.loads(self._child.ask("log", since=number))
+
+    def state(self, service: str) -> Any:
+        """Return what a service holds: "s3", "iam", "kms" or "secretsmanager"."""
+        return self._child.ask("inventory", service=service)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass for signatures, credentials, conditions and notices."""
+        self._child.ask("advance", seconds=seconds)
+
+    def bucket(self, name: str) -> str:
+        """Make a bucket in this cloud's region and return its name."""
+        place = {"LocationConstraint": self.region}
+        self.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration=place)
+        return name
+
+    def usage(self) -> dict[str, float]:
+        """Return the cloud's CPU seconds since its start and its largest memory in MiB."""
+        found: dict[str, float] = self._child.ask("usage")
+        return found
+
+
+def trusts(*arns: str) -> dict[str, Any]:
+    """Return a trust policy for these principals."""
+    statement = {"Effect": "Allow", "Principal": {"AWS": list(arns)}, "Action": "sts:AssumeRole"}
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def allow(actions: Sequence[str], resources: Sequence[str] = ("*",)) -> dict[str, Any]:
+    """Return a policy document that allows these actions on these resources."""
+    statement = {"Effect": "Allow", "Action": list(actions), "Resource": list(resources)}
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+@cache
+def _session() -> Any:
+    import boto3
+
+    return boto3.session.Session()
+
+
+def client(
+    service: str, endpoint: str, who: Identity, region: str, *, ca: str = "", **config: Any
+) -> Any:
+    """Return a boto3 client of an identity at an endpoint; it never retries by itself."""
+    from botocore.config import Config
+
+    settings: dict[str, Any] = {"retries": {"max_attempts": 0}, "s3": {"addressing_style": "path"}}
+    return _session().client(
+        service, endpoint_url=endpoint, region_name=region, aws_access_key_id=who.key_id,
+        aws_secret_access_key=who.secret, aws_session_token=who.token or None,
+        verify=ca if endpoint.startswith("https:") else None,
+        config=Config(**(settings | config)),
+    )
+
+
+@contextlib.contextmanager
+def private_cloud(
+    listener: socket.socket,
+    *,
+    https_listener: socket.socket | None = None,
+    metadata_listener: socket.socket | None = None,
+    region: str = REGION,
+) -> Iterator[Cloud]:
+    """Run one fresh cloud on listening sockets, which may lie in another network namespace.
+
+    Its process ends with the block, and with this process whatever happens to it.
+    """
+    from infra.cloud import engine, tls
+
+    engine.ready()
+    authority = tls.create() if https_listener is not None else None
+    sockets = Sockets(
+        listener, loopback(), https_listener, metadata_listener,
+        loopback() if authority else None,
+    )
+    urls = _urls(sockets)
+    child = fork(sockets, region, authority)
+    ca = authority.ca if authority else b""
+    with tempfile.NamedTemporaryFile(suffix=".pem") as file:
+        file.write(ca)
+        file.flush()
+        try:
+            yield Cloud(child, urls, ca, file.name, region)
+        finally:
+            child.close()
+
+
+def _urls(sockets: Sockets) -> dict[str, str]:
+    found = {"http": _url("http", sockets.learner), "judge": _url("http", sockets.judge)}
+    for name, listener in (("https", sockets.https), ("judge_https", sockets.judge_https)):
+        if listener is not None:
+            found[name] = _url("https", listener)
+    if sockets.metadata is not None:
+        found["metadata"] = _url("http", sockets.metadata)
+    return found
+
+
+def _url(scheme: str, listener: socket.socket) -> str:
+    return f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
+
+
+__all__ = [
+    "Cloud", "CloudError", "Identity", "InstanceMetadata", "LoggedCall", "Role", "allow",
+    "client", "loopback", "private_cloud", "trusts",
+]

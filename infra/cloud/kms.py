@@ -1,0 +1,161 @@
+"""What a KMS call needs, and what other services need of a key on their caller's behalf.
+
+Limit: grants allow by operation and grantee; their constraints are not compared.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from infra.cloud import state
+from infra.cloud.calls import Call, Context, Need, request_tags
+from infra.cloud.dispatch import ACCOUNT
+from infra.cloud.errors import AwsError
+from infra.cloud.state import KeyInfo
+
+# Operations that use key material, so that the key must be enabled.
+CRYPTOGRAPHIC = {
+    "Encrypt", "Decrypt", "ReEncrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext",
+    "GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext", "Sign", "Verify", "GenerateMac",
+    "VerifyMac", "GetPublicKey", "DeriveSharedSecret",
+}
+_NO_KEY = {
+    "CreateKey", "ListKeys", "ListAliases", "GenerateRandom", "ListRetirableGrants",
+    "DescribeCustomKeyStores", "CreateCustomKeyStore", "RetireGrant",
+}
+# What the engine has; anything else is said to be missing rather than half done.
+SUPPORTED = {
+    "CreateKey", "DescribeKey", "ListKeys", "ListAliases", "CreateAlias", "UpdateAlias",
+    "DeleteAlias", "EnableKey", "DisableKey", "ScheduleKeyDeletion", "CancelKeyDeletion",
+    "GetKeyPolicy", "PutKeyPolicy", "ListKeyPolicies", "UpdateKeyDescription", "TagResource",
+    "UntagResource", "ListResourceTags", "EnableKeyRotation", "DisableKeyRotation",
+    "GetKeyRotationStatus", "RotateKeyOnDemand", "ListKeyRotations", "CreateGrant", "ListGrants",
+    "RevokeGrant", "RetireGrant", "ListRetirableGrants", "GenerateRandom",
+    "Encrypt", "Decrypt", "ReEncrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext",
+    "Sign", "Verify", "GenerateMac", "VerifyMac", "GetPublicKey",
+}
+# The policy of aws/s3 and aws/secretsmanager: everybody in the account, through the service.
+AWS_MANAGED = "alias/aws/"
+
+
+def needs(call: Call) -> list[Need]:
+    """Return what a KMS call needs."""
+    name, params = call.operation, call.params
+    if name not in SUPPORTED:
+        raise AwsError("UnsupportedOperationException", f"This cloud has no kms:{name}.")
+    if name in _NO_KEY:
+        tags = request_tags(state.pairs(params.get("Tags")))
+        return [Need(f"kms:{name}", "*", _context(params) | tags)]
+    if name == "ReEncrypt":
+        source = _need("ReEncryptFrom", _source(call), params, "SourceEncryptionContext")
+        goal = find(call.region, params.get("DestinationKeyId"))
+        return [source, _need("ReEncryptTo", goal, params, "DestinationEncryptionContext")]
+    found = [_need(name, key, params) for key in _keys(call)]
+    if name in {"CreateAlias", "UpdateAlias", "DeleteAlias"}:
+        alias = f"arn:aws:kms:{call.region}:{ACCOUNT}:{params.get('AliasName')}"
+        found.append(Need(f"kms:{name}", alias))
+    return found
+
+
+def find(region: str, name: Any) -> KeyInfo:
+    """Return a key or raise KMS's error."""
+    found = state.kms_key(region, name) if isinstance(name, str) and name else None
+    if found is None:
+        raise AwsError("NotFoundException", f"Key '{name}' does not exist")
+    return found
+
+
+def use(
+    action: str, region: str, name: str, service: str, context: dict[str, str]
+) -> list[Need]:
+    """Return what a caller needs so that `service` may use a key for it."""
+    key = find(region, name)
+    keys = _encryption(context)
+    keys |= {"kms:viaservice": f"{service}.{region}.amazonaws.com", "aws:viaawsservice": "true"}
+    policy = key.policy
+    if any(alias.startswith(AWS_MANAGED) for alias in key.aliases):
+        allow = {"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*"}
+        policy = {"Statement": [allow]}
+    return [
+        Need(f"kms:{action}", key.arn, keys | _about(key), policy, True, key, working=True)
+    ]
+
+
+def broken(key: KeyInfo) -> AwsError | None:
+    """Return KMS's error for a key that cannot be used, or None."""
+    if key.state == "Enabled":
+        return None
+    if key.state == "Disabled":
+        return AwsError("DisabledException", f"{key.arn} is disabled.")
+    words = {"PendingDeletion": "pending deletion"}.get(key.state, key.state)
+    return AwsError("KMSInvalidStateException", f"{key.arn} is {words}.")
+
+
+def _keys(call: Call) -> list[KeyInfo]:
+    params = call.params
+    if call.operation == "Decrypt":
+        key = _source(call)
+        wanted = params.get("KeyId")
+        if wanted and find(call.region, wanted).arn != key.arn:
+            raise AwsError(
+                "IncorrectKeyException",
+                "The key ID in the request does not identify a key that can do this.",
+            )
+        return [key]
+    if call.operation in {"CreateAlias", "UpdateAlias"}:
+        keys = [find(call.region, params.get("TargetKeyId"))]
+        old = state.kms_key(call.region, str(params.get("AliasName")))
+        return keys + ([old] if old and call.operation == "UpdateAlias" else [])
+    if call.operation == "DeleteAlias":
+        return [find(call.region, params.get("AliasName"))]
+    return [find(call.region, params.get("KeyId"))]
+
+
+def _source(call: Call) -> KeyInfo:
+    found = state.ciphertext_key(call.region, str(call.params.get("CiphertextBlob", "")))
+    if found is None:
+        raise AwsError("InvalidCiphertextException", "The ciphertext is not of this cloud.")
+    return found
+
+
+def _need(
+    name: str, key: KeyInfo, params: dict[str, Any], context: str = "EncryptionContext"
+) -> Need:
+    keys = _context(params) | _about(key)
+    given = params.get(context)
+    keys |= _encryption(given if isinstance(given, dict) else {})
+    tags = params.get("Tags")
+    keys |= request_tags(state.pairs(tags)) if name == "TagResource" else {}
+    working = name in CRYPTOGRAPHIC or name.startswith("ReEncrypt")
+    return Need(f"kms:{name}", key.arn, keys, key.policy, True, key, working)
+
+
+def _about(key: KeyInfo) -> Context:
+    tags: Context = {f"aws:resourcetag/{k.lower()}": v for k, v in key.tags.items()}
+    if key.aliases:
+        tags["kms:resourcealiases"] = list(key.aliases)
+    return tags
+
+
+def _encryption(context: dict[str, str]) -> Context:
+    keys: Context = {f"kms:encryptioncontext:{k.lower()}": str(v) for k, v in context.items()}
+    if context:
+        keys["kms:encryptioncontextkeys"] = list(context)
+    return keys
+
+
+def _context(params: dict[str, Any]) -> Context:
+    keys: Context = {"kms:calleraccount": ACCOUNT}
+    names = {
+        "KeySpec": "kms:keyspec", "KeyUsage": "kms:keyusage", "GranteePrincipal":
+        "kms:granteeprincipal", "AliasName": "kms:requestalias",
+        "PendingWindowInDays": "kms:scheduledeletionpendingwindowindays",
+        "BypassPolicyLockoutSafetyCheck": "kms:bypasspolicylockoutsafetycheck",
+    }
+    for name, key in names.items():
+        if name in params:
+            value = params[name]
+            keys[key] = str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(params.get("Operations"), list):
+        keys["kms:grantoperations"] = [str(o) for o in params["Operations"]]
+    return keys

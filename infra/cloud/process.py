@@ -1,0 +1,205 @@
+"""One cloud in one forked child: listeners outwards, a control socket to its parent.
+
+Limit: nothing of it outlives the parent: the child dies with the control socket or by signal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import http.client
+import json
+import os
+import signal
+import socket
+import struct
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from infra.cloud import sigv4
+from infra.cloud.door import RootKey
+from infra.cloud.tls import Authority
+
+_LENGTH = struct.Struct(">Q")
+_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+HEALTHY_WITHIN = 30.0
+
+
+class CloudError(Exception):
+    """The private cloud did not start, or ended early: our fault, never a learner's."""
+
+
+@dataclass(frozen=True)
+class Sockets:
+    """The listeners of a cloud; all but `judge` may lie in a learner's network."""
+
+    learner: socket.socket
+    judge: socket.socket
+    https: socket.socket | None = None
+    metadata: socket.socket | None = None
+    judge_https: socket.socket | None = None
+
+    def all(self) -> list[socket.socket]:
+        """Return the listeners that exist."""
+        found = (self.learner, self.judge, self.https, self.metadata, self.judge_https)
+        return [one for one in found if one is not None]
+
+
+def loopback() -> socket.socket:
+    """Return a listening socket on a free port of 127.0.0.1."""
+    made = socket.socket()
+    made.bind(("127.0.0.1", 0))
+    made.listen(128)
+    return made
+
+
+class Child:
+    """The parent's handle on a running cloud."""
+
+    def __init__(self, pid: int, control: socket.socket, judge_port: int, root: RootKey) -> None:
+        self.pid = pid
+        self.control = control
+        self.judge_port = judge_port
+        self.root = root
+
+    def ask(self, what: str, **arguments: Any) -> Any:
+        """Run one control operation in the child and return its result."""
+        try:
+            send(self.control, {"what": what, **arguments})
+            reply = receive(self.control)
+        except OSError as error:
+            raise CloudError(f"the private cloud has gone: {error}") from None
+        if reply is None:
+            raise CloudError("the private cloud has gone")
+        if "error" in reply:
+            raise CloudError(reply["error"])
+        return reply["result"]
+
+    def close(self) -> None:
+        """End the child and wait for it."""
+        self.control.close()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.pid, 0)
+
+
+def fork(sockets: Sockets, region: str, authority: Authority | None) -> Child:
+    """Fork a cloud and return once a real signed call has worked."""
+    ours, theirs = socket.socketpair()
+    root = RootKey()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        _child(parent, sockets, theirs, root, region, authority)
+    theirs.close()
+    child = Child(pid, ours, sockets.judge.getsockname()[1], root)
+    sockets.judge.close()
+    if sockets.judge_https is not None:
+        sockets.judge_https.close()
+    ours.settimeout(60)
+    try:
+        probe(child.judge_port, root, region)
+    except BaseException:
+        child.close()
+        raise
+    return child
+
+
+def _child(
+    parent: int, sockets: Sockets, control: socket.socket, root: RootKey, region: str,
+    authority: Authority | None,
+) -> None:
+    """Run the cloud; never returns."""
+    code = 1
+    try:
+        _leave_nothing_behind(parent)
+        _close_others([*(s.fileno() for s in sockets.all()), control.fileno()])
+        from infra.cloud.service import Service
+
+        service = Service(root, region, authority)
+        service.listen(sockets)
+        _obey(control, service)
+        code = 0
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def _leave_nothing_behind(parent: int) -> None:
+    """Die with the parent, keep its Ctrl-C out, forget its handlers."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_IGN if number == signal.SIGINT else signal.SIG_DFL)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(0)
+
+
+def _close_others(keep: Iterable[int]) -> None:
+    """Close every inherited file but stdio and ours: a held pipe would hang somebody else."""
+    below = 3
+    for number in sorted(set(keep)):
+        os.closerange(below, number)
+        below = number + 1
+    os.closerange(below, min(os.sysconf("SC_OPEN_MAX"), 65536))
+
+
+def _obey(control: socket.socket, service: Any) -> None:
+    """Answer the parent until it goes away."""
+    while (order := receive(control)) is not None:
+        what = order.pop("what")
+        try:
+            reply = {"result": service.do(what, **order)}
+        except Exception as error:  # the parent shall see it, the cloud lives on
+            reply = {"error": f"{what}: {type(error).__name__}: {error}"}
+        send(control, reply)
+
+
+def send(wire: socket.socket, message: dict[str, Any]) -> None:
+    """Send one message."""
+    data = json.dumps(message).encode()
+    wire.sendall(_LENGTH.pack(len(data)) + data)
+
+
+def receive(wire: socket.socket) -> dict[str, Any] | None:
+    """Receive one message; None at the end."""
+    head = _exactly(wire, _LENGTH.size)
+    body = _exactly(wire, _LENGTH.unpack(head)[0]) if head is not None else None
+    return json.loads(body) if body is not None else None
+
+
+def _exactly(wire: socket.socket, size: int) -> bytes | None:
+    parts = bytearray()
+    while len(parts) < size:
+        piece = wire.recv(min(size - len(parts), 1 << 20))
+        if not piece:
+            return None
+        parts += piece
+    return bytes(parts)
+
+
+def probe(port: int, root: RootKey, region: str) -> None:
+    """Make one real, signed S3 call; "healthy" means that it worked."""
+    host = f"127.0.0.1:{port}"
+    message = sigv4.Message("GET", "/", [], {"host": host}, b"")
+    headers = sigv4.sign(message, root.key_id, root.secret, region, "s3", time.time())
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=HEALTHY_WITHIN)
+    try:
+        connection.request("GET", "/", headers=headers)
+        response = connection.getresponse()
+        body = response.read()
+    except OSError as error:
+        raise CloudError(f"the private cloud did not answer: {error}") from None
+    finally:
+        connection.close()
+    if response.status != 200 or b"ListAllMyBucketsResult" not in body:
+        raise CloudError(f"the private cloud answered {response.status} to a real call")

@@ -1,0 +1,173 @@
+"""HTTP/1.1 on sockets that were handed in: one thread a connection, parsing by h11.
+
+Limit: no HTTP/2, no pipelining beyond what h11 allows; bodies are held in memory and capped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import h11
+
+from infra.cloud.door import Incoming
+from infra.cloud.errors import Answer
+
+LARGEST_BODY = 256 << 20
+LARGEST_HEAD = 32 << 10
+MOST_CONNECTIONS = 128
+IDLE = 60.0
+_PIECE = 1 << 18
+# A second value of these would let two readers of one request see two requests.
+_ONCE = {"host", "authorization", "content-type", "content-encoding", "content-md5", "range"}
+
+Handler = Callable[[Incoming], Answer]
+
+
+class Refused(Exception):
+    """A request that is not answered with a service's error: the connection is closed after it."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+@dataclass
+class Listener:
+    """A listening socket, what answers on it, and TLS where it has some."""
+
+    sock: socket.socket
+    handler: Handler
+    tls: ssl.SSLContext | None = None
+
+    def start(self) -> None:
+        """Accept in a thread of its own until the process ends."""
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        room = threading.BoundedSemaphore(MOST_CONNECTIONS)
+        while True:
+            try:
+                connection, address = self.sock.accept()
+            except OSError:
+                return
+            if not room.acquire(blocking=False):
+                connection.close()
+                continue
+            where = address[0] if isinstance(address, tuple) else "127.0.0.1"
+            threading.Thread(
+                target=self._serve, args=(connection, where, room), daemon=True
+            ).start()
+
+    def _serve(
+        self, connection: socket.socket, address: str, room: threading.BoundedSemaphore
+    ) -> None:
+        with contextlib.suppress(OSError, ssl.SSLError, h11.LocalProtocolError), contextlib.closing(
+            connection
+        ):
+            connection.settimeout(IDLE)
+            if connection.family != socket.AF_UNIX:
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            wire = self.tls.wrap_socket(connection, server_side=True) if self.tls else connection
+            with contextlib.closing(wire):
+                converse(wire, self.handler, address, secure=self.tls is not None)
+        room.release()
+
+
+def converse(wire: socket.socket, handler: Handler, address: str, *, secure: bool) -> None:
+    """Answer requests on one connection until either side ends it."""
+    protocol = h11.Connection(h11.SERVER, max_incomplete_event_size=LARGEST_HEAD)
+    while True:
+        try:
+            incoming = _read(protocol, wire, address, secure)
+        except (h11.RemoteProtocolError, Refused) as error:
+            status = error.status if isinstance(error, Refused) else error.error_status_hint
+            _refuse(protocol, wire, status)
+            return
+        if incoming is None:
+            return
+        _write(protocol, wire, incoming.method, handler(incoming))
+        if protocol.our_state is h11.MUST_CLOSE:
+            return
+        protocol.start_next_cycle()
+
+
+def _event(protocol: h11.Connection, wire: socket.socket) -> object:
+    while True:
+        event = protocol.next_event()
+        if event is not h11.NEED_DATA:
+            return event
+        if protocol.they_are_waiting_for_100_continue:
+            go_on = h11.InformationalResponse(status_code=100, headers=[])
+            wire.sendall(protocol.send(go_on) or b"")
+        protocol.receive_data(wire.recv(_PIECE))
+
+
+def _read(
+    protocol: h11.Connection, wire: socket.socket, address: str, secure: bool
+) -> Incoming | None:
+    event = _event(protocol, wire)
+    if not isinstance(event, h11.Request):
+        return None
+    headers = _headers(event)
+    parts: list[bytes] = []
+    size = 0
+    while isinstance(piece := _event(protocol, wire), h11.Data):
+        size += len(piece.data)
+        if size > LARGEST_BODY:
+            raise Refused(413, "the body is too large")
+        parts.append(bytes(piece.data))
+    if not isinstance(piece, h11.EndOfMessage):
+        return None
+    return Incoming(
+        event.method.decode("ascii"), event.target.decode("latin-1"), headers, b"".join(parts),
+        address, secure,
+    )
+
+
+def _headers(request: h11.Request) -> dict[str, str]:
+    """Return headers by lower-case name; refuse what two readers could read in two ways."""
+    found: dict[str, str] = {}
+    for raw_name, raw_value in request.headers:
+        name, value = raw_name.decode("ascii"), raw_value.decode("latin-1")
+        if name in found:
+            if name in _ONCE or name.startswith("x-amz-"):
+                raise Refused(400, f"{name} is given twice")
+            value = f"{found[name]},{value}"
+        found[name] = value
+    if "content-length" in found and "transfer-encoding" in found:
+        raise Refused(400, "two lengths")
+    if not request.target.startswith(b"/"):
+        raise Refused(400, "the target is not a path")
+    return found
+
+
+def _write(protocol: h11.Connection, wire: socket.socket, method: str, answer: Answer) -> None:
+    headers = [
+        (name, value) for name, value in answer.headers.items()
+        if name not in {"content-length", "transfer-encoding", "connection", "server"}
+    ]
+    bodiless = method == "HEAD" or answer.status in {204, 304}
+    length = answer.headers.get("content-length") if method == "HEAD" else str(len(answer.body))
+    if answer.status not in {204, 304}:
+        headers.append(("content-length", length or "0"))
+    response = h11.Response(status_code=answer.status, headers=[
+        (name.encode(), value.encode("latin-1", "replace")) for name, value in headers
+    ])
+    head = protocol.send(response) or b""
+    body = b"" if bodiless else (protocol.send(h11.Data(data=answer.body)) or b"")
+    wire.sendall(head + body + (protocol.send(h11.EndOfMessage()) or b""))
+
+
+def _refuse(protocol: h11.Connection, wire: socket.socket, status: int) -> None:
+    if protocol.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
+        return
+    response = h11.Response(
+        status_code=status, headers=[("connection", "close"), ("content-length", "0")]
+    )
+    wire.sendall((protocol.send(response) or b"") + (protocol.send(h11.EndOfMessage()) or b""))

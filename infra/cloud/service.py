@@ -1,0 +1,162 @@
+"""The inside of a cloud's process: front door, metadata service, and the parent's orders.
+
+Limit: `do` runs orders of the parent only; nothing here is reachable from a listener.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import time
+from functools import partial
+from typing import Any
+
+from infra.cloud import dispatch, inventory, state, sts
+from infra.cloud.clock import Clock
+from infra.cloud.door import Door, RootKey
+from infra.cloud.metadata import Metadata
+from infra.cloud.process import Sockets
+from infra.cloud.server import Listener
+from infra.cloud.tls import Authority
+
+ORDERS = {
+    "identity", "role", "session", "log", "inventory", "advance", "schedule", "instance",
+    "quota", "usage",
+}
+_FORM = {"content-type": "application/x-www-form-urlencoded"}
+
+
+class Service:
+    """Everything that runs in one cloud."""
+
+    def __init__(self, root: RootKey, region: str, authority: Authority | None) -> None:
+        dispatch.fresh_randomness()
+        self.region = region
+        self.clock = Clock()
+        self.door = Door(root, self.clock)
+        self.metadata = Metadata(self.clock, self.door.log, region)
+        self.authority = authority
+        self.started = time.process_time()
+
+    def listen(self, sockets: Sockets) -> None:
+        """Serve on every socket that was handed in."""
+        Listener(sockets.judge, partial(self.door.handle, judge=True)).start()
+        Listener(sockets.learner, self.door.handle).start()
+        if self.authority is not None:
+            tls = self.authority.context()
+            if sockets.https is not None:
+                Listener(sockets.https, self.door.handle, tls).start()
+            if sockets.judge_https is not None:
+                judge = partial(self.door.handle, judge=True)
+                Listener(sockets.judge_https, judge, tls).start()
+        if sockets.metadata is not None:
+            Listener(sockets.metadata, self.metadata.handle).start()
+
+    def do(self, what: str, **arguments: Any) -> Any:
+        """Carry out one order of the parent."""
+        if what not in ORDERS:
+            raise ValueError(f"there is no order {what!r}")
+        with self.door.lock:
+            return getattr(self, what)(**arguments)
+
+    def identity(
+        self, name: str, policies: list[Any], managed: list[str], boundary: Any
+    ) -> dict[str, str]:
+        """Make a user with an access key and the given policy documents."""
+        _iam("CreateUser", UserName=name)
+        user: Any = state.user(name)
+        self._grant("User", name, policies, managed)
+        if boundary is not None:
+            user.permissions_boundary_arn = self._boundary(name, boundary)
+        key = state.iam().create_access_key(user_name=name, prefix="AKIA")
+        return {"arn": user.arn, "key_id": key.access_key_id, "secret": key.secret_access_key}
+
+    def role(
+        self, name: str, trust: Any, policies: list[Any], managed: list[str], boundary: Any
+    ) -> dict[str, str]:
+        """Make a role."""
+        _iam("CreateRole", RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
+        role: Any = state.role(name)
+        self._grant("Role", name, policies, managed)
+        if boundary is not None:
+            role.permissions_boundary_arn = self._boundary(name, boundary)
+        return {"arn": role.arn}
+
+    def session(self, role: str, name: str, seconds: int) -> dict[str, str]:
+        """Return credentials of a role without asking its trust policy: the judge stands in."""
+        found = state.role(role)
+        if found is None:
+            raise ValueError(f"there is no role {role!r}")
+        made = self.door.sessions.open(
+            sts.role_principal(found, name), self.clock.real(), seconds
+        )
+        return {
+            "arn": made.principal.arn, "key_id": made.key_id, "secret": made.secret,
+            "token": made.token,
+        }
+
+    def log(self, since: int) -> list[dict[str, object]]:
+        """Return log records from a number on."""
+        return self.door.log.since(since)
+
+    def inventory(self, service: str) -> Any:
+        """Return what a service holds, as data."""
+        return inventory.of(service, self.region)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.clock.advance(seconds)
+
+    def schedule(self, notice_seconds: float | None, wait: float, action: str) -> None:
+        """Schedule a spot notice."""
+        self.metadata.schedule(notice_seconds, wait=wait, action=action)
+
+    def instance(self, role: str, kind: str, spot: bool) -> str:
+        """Describe the instance that the metadata service speaks of; return its id."""
+        self.metadata.role, self.metadata.kind, self.metadata.spot = role, kind, spot
+        self.metadata.credentials = self._instance_credentials if role else None
+        return self.metadata.instance
+
+    def quota(self, size: int) -> None:
+        """Set how many bytes may be stored in all."""
+        self.door.quota = size
+
+    def usage(self) -> dict[str, float]:
+        """Return CPU seconds since the fork, and the largest memory in MiB."""
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        return {"cpu": time.process_time() - self.started, "peak_mb": peak}
+
+    def _instance_credentials(self) -> dict[str, str]:
+        with self.door.lock:
+            made = self.session(self.metadata.role, self.metadata.instance, 6 * 3600)
+        stamp = "%Y-%m-%dT%H:%M:%SZ"
+        now = self.clock.real()
+        return {
+            "Code": "Success", "LastUpdated": time.strftime(stamp, time.gmtime(now)),
+            "Type": "AWS-HMAC", "AccessKeyId": made["key_id"], "SecretAccessKey": made["secret"],
+            "Token": made["token"],
+            "Expiration": time.strftime(stamp, time.gmtime(now + 6 * 3600)),
+        }
+
+    def _grant(self, kind: str, name: str, policies: list[Any], managed: list[str]) -> None:
+        for number, document in enumerate(policies):
+            _iam(f"Put{kind}Policy", **{
+                f"{kind}Name": name, "PolicyName": f"policy-{number}",
+                "PolicyDocument": json.dumps(document),
+            })
+        for arn in managed:
+            _iam(f"Attach{kind}Policy", **{f"{kind}Name": name, "PolicyArn": arn})
+
+    def _boundary(self, name: str, document: Any) -> str:
+        title = f"boundary-of-{name}"
+        _iam("CreatePolicy", PolicyName=title, PolicyDocument=json.dumps(document))
+        return f"arn:aws:iam::{dispatch.ACCOUNT}:policy/{title}"
+
+
+def _iam(action: str, **parameters: str) -> None:
+    from urllib.parse import urlencode
+
+    form = urlencode({"Action": action, "Version": "2010-05-08", **parameters}).encode()
+    answer = dispatch.call("iam", "us-east-1", "POST", headers=_FORM, body=form)
+    if answer.status != 200:
+        raise ValueError(f"{action}: {answer.body.decode(errors='replace')[:500]}")
