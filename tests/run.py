@@ -70,7 +70,7 @@ def parts(scratch: Path) -> list[Part]:
         Part(
             "site-material",
             "the site builds without a warning",
-            (str(BIN / "mkdocs"), "build", "--strict", "--quiet", "--site-dir", str(scratch)),
+            (str(BIN / "mkdocs"), "build", "--strict", "--site-dir", str(scratch)),
         ),
         Part(
             "site-zensical",

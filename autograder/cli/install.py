@@ -57,7 +57,7 @@ MEANINGS = (
         ".venv/bin/pip config list",
     ),
     (
-        ("No matching distribution found", "Could not find a version"),
+        ("No matching distribution found", "Could not find a version", "ResolutionImpossible"),
         "The package index that pip is told to use does not have what this course pins. See which "
         "one that is, and allow one that mirrors PyPI; then run the same command again.   "
         ".venv/bin/pip config list",
@@ -126,8 +126,7 @@ def _install(groups: list[str], lock: int) -> None:
         for mark in MARKS.iterdir():
             mark.unlink()
     pip = _Pip(lock)
-    if fresh:
-        pip.install("pip and setuptools", "--upgrade", "pip", "setuptools")
+    pip.install("pip and setuptools", "pip", "setuptools")  # no network where the pins are met
     if "torch" in groups:
         _say_torch(pip)
         pip.install("torch", "torch")  # before what depends on it
@@ -182,10 +181,14 @@ def _make_venv() -> None:
     python = os.path.realpath(sys.executable)
     if Path(python).is_relative_to(VENV):
         python = sys.executable
-    command = [python, "-m", "venv", "--clear", str(VENV)]
-    made = subprocess.run(command, capture_output=True, text=True, check=False)
-    if made.returncode:
-        raise Fault(_meaning(made.stdout + made.stderr, f"{' '.join(command)} failed."))
+    # In two steps: the first hides what ensurepip says when it fails.
+    for command in (
+        [python, "-m", "venv", "--clear", "--without-pip", str(VENV)],
+        [str(VENV / "bin" / "python"), "-I", "-m", "ensurepip", "--default-pip"],
+    ):
+        made = subprocess.run(command, capture_output=True, text=True, check=False)
+        if made.returncode:
+            raise Fault(_meaning(made.stdout + made.stderr, f"{' '.join(command)} failed."))
 
 
 def _sweep() -> None:
@@ -260,9 +263,10 @@ def _meaning(text: str, otherwise: str) -> str:
         if any(sign in text for sign in signs):
             return paragraph
     last = [line for line in text.splitlines() if line.strip()][-4:]
+    log = f"Everything is in {LOG}. " if LOG.exists() else ""
     return (
         f"{otherwise} Its last words:\n" + "\n".join(f"    {line.strip()}" for line in last) + "\n"
-        f"Everything is in {LOG}. To begin anew:   rm -rf .venv && ./ladder up"
+        f"{log}To begin anew:   rm -rf .venv && ./ladder up"
     )
 
 
