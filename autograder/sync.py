@@ -1,0 +1,195 @@
+"""Writes what is generated: starters, notebooks, cards, reference pages, navigation.
+
+Plans first and compares; nothing is written that is the same already. Judges no content: lint does.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from autograder import evidence, pages
+from autograder.check import Check
+from autograder.errors import ManifestError
+from autograder.grade import load_lab
+from autograder.manifest import Course, Lab
+from autograder.sheet import notebook, sheet
+from autograder.starter import cut
+from autograder.submission import wanted
+
+OURS = ("mistakes.toml", "lab.py")
+NAV = re.compile(r"(  # nav: begin\n).*?(  # nav: end)", re.DOTALL)
+CARDS = re.compile(r"(<!-- cards: begin -->\n).*?(<!-- cards: end -->)", re.DOTALL)
+
+Plan = dict[Path, bytes]
+Checks = Mapping[str, Mapping[str, Check]]
+
+
+def plan(course: Course, helps: Mapping[str, str]) -> Plan:
+    """Return every generated file and its bytes. helps: --help of each command."""
+    checks = {lab.id: load_lab(lab).checks for lab in course.labs.values()}
+    made = plan_labs(course, checks) | _pages(course, checks, helps)
+    return made | _hand_written(course, checks, set(made))
+
+
+def plan_labs(course: Course, checks: Checks | None = None) -> Plan:
+    """Return the starter files and notebooks of all labs."""
+    made: Plan = {}
+    for lab in course.labs.values():
+        made |= plan_lab(lab, checks[lab.id] if checks else load_lab(lab).checks)
+    return made
+
+
+def plan_lab(lab: Lab, checks: Mapping[str, Check]) -> Plan:
+    """Return one lab's starter files and notebook."""
+    made = {lab.folder / name: starter(lab, name, body) for name, body in solution_files(lab)}
+    points = {c.name: c.points for c in checks.values()}
+    if lab.notebook:
+        text = read(lab.solution / "lab.py")
+        made[lab.folder / lab.file.main] = notebook(text, points, lab.file.question).encode()
+    else:
+        claims = {c.name: c.claim for c in checks.values()}
+        brief = read(lab.folder / "README.md")
+        page = sheet(brief, claims, points, lab.file.question)
+        made[lab.folder / "lab.ipynb"] = page.encode()
+    return made
+
+
+def solution_files(lab: Lab) -> Iterator[tuple[str, bytes]]:
+    """Return what of the solution has a counterpart in the lab: learner's files and given ones."""
+    for file in evidence.files(lab.solution):
+        name = file.relative_to(lab.solution).as_posix()
+        if name not in OURS and not name.startswith("alternatives/"):
+            yield name, file.read_bytes()
+
+
+def starter(lab: Lab, name: str, body: bytes) -> bytes:
+    """Return what a learner is handed for one file of the solution.
+
+    JSON has no comments to mark a gap with, so a document that the learner writes starts empty.
+    """
+    if name.endswith(".json") and wanted(lab, name):
+        return b"[]\n" if isinstance(json.loads(body), list) else b"{}\n"
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        return body
+    try:
+        return cut(text, python=name.endswith(".py")).encode()
+    except ManifestError as error:
+        raise ManifestError(
+            error.what, f"{lab.solution / name}, {error.where}", error.next
+        ) from None
+
+
+def read(path: Path) -> str:
+    """Return a text file. Raises ManifestError when it is missing."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ManifestError("the file is missing", str(path)) from None
+
+
+def _pages(course: Course, checks: Checks, helps: Mapping[str, str]) -> Plan:
+    docs, labs = course.root / "docs", course.labs.values()
+    proofs = evidence.read(course.root).labs
+    made = {
+        f"labs/{lab.id}.md": pages.card(lab, checks[lab.id], _lesson(lab).is_file()) for lab in labs
+    }
+    made["labs/index.md"] = pages.labs_index((lab, checks[lab.id]) for lab in labs)
+    made["reference/cli.md"] = pages.commands(helps)
+    made["reference/roles.md"] = pages.roles(labs, {n: p.holds for n, p in proofs.items()})
+    made["reference/prove.md"] = pages.proofs(proofs)
+    results = course.root / "tests" / "bench" / "results.json"
+    figures = json.loads(read(results)) if results.is_file() else None
+    made["reference/bench.md"] = pages.measured(
+        "What grading costs", "tests/bench/results.json", figures
+    )
+    return {docs / name: text.encode() for name, text in made.items()}
+
+
+def _lesson(lab: Lab) -> Path:
+    return lab.course.root / "docs" / lab.stage / f"{lab.id}.md"
+
+
+def _hand_written(course: Course, checks: Checks, made: set[Path]) -> Plan:
+    """Return the hand-written files of which a part between two marks is generated."""
+    found: Plan = {}
+    labs = {n: (one, checks[n], _lesson(one).is_file()) for n, one in course.labs.items()}
+    for stage in course.file.stage:
+        page = course.root / "docs" / stage.folder / "index.md"
+        if page.is_file():
+            found[page] = _between(page, CARDS, pages.stage_cards(stage, labs))
+    settings = course.root / "mkdocs.yml"
+    if settings.is_file():
+        found[settings] = _between(settings, NAV, nav(course, made))
+    return found
+
+
+def _between(path: Path, marks: re.Pattern[str], text: str) -> bytes:
+    old = read(path)
+    new, count = marks.subn(lambda m: m[1] + text + m[2], old)
+    if count != 1:
+        raise ManifestError("the two marks of the generated part are not there", str(path))
+    return new.encode()
+
+
+def nav(course: Course, made: set[Path]) -> str:
+    """Return the lines of mkdocs.yml's navigation. made: pages about to be written."""
+    docs = course.root / "docs"
+    there = {
+        p.relative_to(docs).as_posix()
+        for p in [*docs.rglob("*.md"), *made]
+        if p.is_relative_to(docs)
+    }
+    there = {page for page in there if page.endswith(".md")}
+    lines = ["  - The course: index.md"]
+    for stage in course.file.stage:
+        names = [f"{stage.folder}/{lab}.md" for rung in stage.rung for lab in rung.labs]
+        lines += _part(stage.title, [f"{stage.folder}/index.md", *names], there)
+    measured = ["reference/prove.md", "reference/bench.md"]
+    cards = ["labs/index.md", *(f"labs/{lab}.md" for lab in course.labs)]
+    lines += _part("Grading", ["grading.md", *measured], there)
+    lines += _part("For instructors", _folder("instructors", there), there)
+    reference = [page for page in _folder("reference", there) if page not in measured]
+    lines += _part(
+        "Reference", [*reference[:1], *cards, *reference[1:], *_folder("decisions", there)], there
+    )
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _part(title: str, names: list[str], there: set[str]) -> list[str]:
+    kept = [f"      - {name}" for name in names if name in there]
+    return [f"  - {title}:", *kept] if kept else []
+
+
+def _folder(name: str, there: set[str]) -> list[str]:
+    """Return the pages of a folder, its index first."""
+    found = sorted(page for page in there if page.startswith(f"{name}/"))
+    return sorted(found, key=lambda page: page != f"{name}/index.md")
+
+
+def drift(course: Course, planned: Plan) -> list[Path]:
+    """Return the files that differ from what they are generated from, and those left over."""
+    changed = [p for p, body in planned.items() if not p.is_file() or p.read_bytes() != body]
+    return sorted(changed) + left_over(course, planned)
+
+
+def left_over(course: Course, planned: Plan) -> list[Path]:
+    """Return cards of labs that are no more."""
+    cards = (course.root / "docs" / "labs").glob("*.md")
+    return sorted(card for card in cards if card not in planned)
+
+
+def write(course: Course, planned: Plan) -> list[Path]:
+    """Write what differs, delete what is left over; return the paths."""
+    changed = drift(course, planned)
+    for path in changed:
+        if path in planned:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(planned[path])
+        else:
+            path.unlink()
+    return changed
