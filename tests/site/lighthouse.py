@@ -1,0 +1,16 @@
+"""Lighthouse over one page of each kind: accessibility, best practices, SEO. Speed is printed, not judged.
+
+Same exit codes and argument as browser.py.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import browser  # found beside this file
+
+if __name__ == "__main__":
+    sys.exit(browser.main(script="lighthouse.mjs"))
