@@ -59,8 +59,8 @@ class Service:
 class House:
     """The services that run; leaving it stops them all."""
 
-    def __init__(self, logs: Path) -> None:
-        self.logs = logs
+    def __init__(self, logs: Path, patience: float = 10) -> None:
+        self.logs, self.patience = logs, patience
         self.running: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> House:
@@ -119,7 +119,7 @@ class House:
         """End all services, last started first; those that do not go are killed."""
         for process in reversed(self.running.values()):
             _signal(process, signal.SIGTERM)
-        end = time.monotonic() + 10
+        end = time.monotonic() + self.patience
         for process in self.running.values():
             with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
                 process.wait(max(0.1, end - time.monotonic()))

@@ -53,7 +53,9 @@ def up(site_port: int, lab_port: int, cloud_port: int, no_browser: bool, check: 
         try:
             ports = _ports(site_port, lab_port, cloud_port)
             build_site()
-            wrong = _open(house, [_cloud(ports[2]), _site(ports[0]), _lab(ports[1], look)])
+            wrong = _open(house, [_cloud(ports[2]), _site(ports[0])])
+            cloud = {} if "cloud" in wrong else _cloud_variables()
+            wrong += _open(house, [_lab(ports[1], look, cloud)])
             if check:
                 raise SystemExit(1 if wrong else 0)
             _welcome(ports[0], look)
@@ -137,7 +139,7 @@ def _site(port: int) -> Service:
     return Service("site", address, [*server, "--directory", str(SITE)], probe, ROOT)
 
 
-def _lab(port: int, look: bool) -> Service:
+def _lab(port: int, look: bool, cloud: dict[str, str]) -> Service:
     token = secrets.token_urlsafe(24)
     address = f"http://127.0.0.1:{port}/lab?token={token}"
 
@@ -156,6 +158,7 @@ def _lab(port: int, look: bool) -> Service:
     command += [f"--ServerApp.root_dir={DESK}"]
     command += ["--no-browser"] * (not look) + ["--allow-root"] * (os.geteuid() == 0)
     env = {
+        **cloud,
         "JUPYTER_TOKEN": token,  # not on the command line, which every user of a machine can read
         "JUPYTER_CONFIG_PATH": str(Path(__file__).parent / "jupyter"),
         "JUPYTER_PLATFORM_DIRS": "1",
@@ -178,6 +181,12 @@ def _cloud(port: int) -> Service:
 
     command = [ladder, "cloud", "up", "--foreground", "--port", str(port)]
     return Service("cloud", address, command, probe, ROOT)
+
+
+def _cloud_variables() -> dict[str, str]:
+    """Return the standard variables with which notebooks reach the cloud."""
+    code, said = _ask(str(BIN / "ladder"), "cloud", "env", "--json")
+    return {} if code else {str(name): str(value) for name, value in json.loads(said).items()}
 
 
 def _ask(*command: str) -> tuple[int, str]:
