@@ -21,6 +21,7 @@ NEWNS, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET = (
 RDONLY, NOSUID, NODEV, NOEXEC = 1, 2, 4, 8  # the same bits for mount() and mount_setattr()
 BIND, REC, PRIVATE, DETACH = 0x1000, 0x4000, 1 << 18, 2
 RECURSIVE = 0x8000
+HUGE = 2 << 20
 
 PDEATHSIG, DUMPABLE, SECCOMP, DROP_BOUND, SUBREAPER, NO_NEW_PRIVS = 1, 4, 22, 24, 36, 38
 
@@ -147,6 +148,18 @@ def permitted() -> int:
     call("capget", header, data)
     _, low, _, _, high, _ = struct.unpack("6I", data.raw)
     return int(low | high << 32)
+
+
+def huge_pages() -> None:
+    """Gather this process's memory in huge pages: a fork then copies a table a 512th as long."""
+    libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+    with open("/proc/self/maps") as file:
+        rows = [line.split() for line in file]
+    for span, access, _, _, inode, *_ in rows:
+        if access == "rw-p" and inode == "0":
+            start, end = (int(edge, 16) for edge in span.split("-"))
+            for place in range(-(-start // HUGE) * HUGE, end - HUGE + 1, HUGE):
+                libc.madvise(place, HUGE, 25)  # MADV_COLLAPSE; older kernels refuse, no harm done
 
 
 def map_user(inside: int, uid: int, gid: int) -> None:

@@ -72,6 +72,8 @@ class Zygote:
                 importlib.import_module(head["worker"].partition(":")[0])
         gc.collect()
         gc.freeze()
+        if head["fork"] and sys.platform == "linux":
+            linux.huge_pages()
 
     def next(self) -> bool:
         """Handle what came: an order, the end of a box, the end of the launcher."""
