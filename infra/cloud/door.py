@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import unquote, urlencode
 
-from infra.cloud import accounts, dispatch, kms, objects, routes, s3, sigv4, state, sts
+from infra.cloud import accounts, dispatch, kms, objects, routes, s3, sigv4, state, sts, versions
 from infra.cloud import secrets as secretsmanager
 from infra.cloud.calls import Call, Caller, Need
 from infra.cloud.clock import Clock
@@ -217,6 +217,9 @@ class Door:
             )
             accounts.after(call, answer)
             return answer
+        own = versions.own_work(call) if call.service == "secretsmanager" else None
+        if own is not None:
+            return own
         if call.operation == "CreateKey":
             call.params = {"KeyUsage": "ENCRYPT_DECRYPT", "MultiRegion": False} | call.params
         headers = {"content-type": _JSON, "x-amz-target": call.headers["x-amz-target"]}

@@ -63,6 +63,23 @@ class InstanceMetadata:
         """
         self._child.ask("schedule", notice_seconds=notice_seconds, wait=wait, action=action)
 
+    def notice(self, action: str = "terminate", *, time: str) -> None:
+        """Publish a notice at once; `time` is shown as it is, for checks with their own clock."""
+        self._child.ask("notice", action=action, at=time)
+
+    def clear(self) -> None:
+        """Take the notice back."""
+        self.schedule(None)
+
+    def expire_tokens(self) -> None:
+        """Answer 401 to every token handed out so far."""
+        self._child.ask("expire_tokens")
+
+    @property
+    def polls(self) -> int:
+        """How often spot/instance-action was asked for with a valid token."""
+        return int(self._child.ask("polls"))
+
     def instance(self, *, role: str = "", kind: str = "g5.xlarge", spot: bool = True) -> str:
         """Describe the instance; with a role's name its credentials are served. Returns its id."""
         return str(self._child.ask("instance", role=role, kind=kind, spot=spot))
@@ -83,6 +100,7 @@ class Cloud:
         self.https_url = urls.get("https", "")
         self.ca = ca
         self.metadata = InstanceMetadata(child, urls.get("metadata", ""))
+        self.address = ("127.0.0.1", child.judge_port)
         self.root = Identity(f"arn:aws:iam::{ACCOUNT}:root", child.root.key_id, child.root.secret)
 
     def identity(
@@ -137,15 +155,18 @@ class Cloud:
         return found
 
     def client(
-        self, service: str, identity: Identity | None = None, *, https: bool = False, **config: Any
+        self, service: str, identity: Identity | None = None, *, secure: bool = False,
+        https: bool = False, **config: Any,
     ) -> Any:
         """Return a boto3 client: the judge's own (no policy applies) or an identity's.
 
         Both talk to the judge's listener, as the learner's may lie in another network. For an
         identity everything is enforced there too; its calls are logged with by="judge".
+        `https` speaks TLS; `secure` is as cheap as plain HTTP and counts as TLS to policies.
         """
         who = identity or self.root
-        endpoint = self._urls["judge_https" if https else "judge"]
+        name = "judge_https" if https else "judge_secure" if secure else "judge"
+        endpoint = self._urls[name]
         return client(service, endpoint, who, self.region, ca=self._ca_file, **config)
 
     @property
@@ -229,7 +250,7 @@ def private_cloud(
     authority = tls.create() if https_listener is not None else None
     sockets = Sockets(
         listener, loopback(), https_listener, metadata_listener,
-        loopback() if authority else None,
+        loopback() if authority else None, loopback(),
     )
     urls = _urls(sockets)
     child = fork(sockets, region, authority)
@@ -248,6 +269,8 @@ def _urls(sockets: Sockets) -> dict[str, str]:
     for name, listener in (("https", sockets.https), ("judge_https", sockets.judge_https)):
         if listener is not None:
             found[name] = _url("https", listener)
+    if sockets.judge_secure is not None:
+        found["judge_secure"] = _url("http", sockets.judge_secure)
     if sockets.metadata is not None:
         found["metadata"] = _url("http", sockets.metadata)
     return found

@@ -26,11 +26,11 @@ Credentials = Callable[[], dict[str, str]]
 
 @dataclass
 class Notice:
-    """A spot interruption notice: visible from `visible` on, the end at `at`."""
+    """A spot interruption notice: visible from `visible` on, the end at `at`, as EC2 writes it."""
 
     action: str
     visible: float
-    at: float
+    at: str
 
 
 @dataclass
@@ -47,6 +47,7 @@ class Metadata:
     spot: bool = True
     notice: Notice | None = None
     tokens: dict[str, tuple[float, int]] = field(default_factory=dict)
+    polls: int = 0
 
     def schedule(self, notice_seconds: float | None, *, wait: float = 0.0,
                  action: str = "terminate") -> None:
@@ -55,7 +56,11 @@ class Metadata:
             self.notice = None
             return
         visible = self.clock.now() + wait
-        self.notice = Notice(action, visible, visible + notice_seconds)
+        self.notice = Notice(action, visible, _stamp(visible + notice_seconds))
+
+    def publish(self, action: str, at: str) -> None:
+        """Give notice at once, with a time that may be of another clock."""
+        self.notice = Notice(action, 0.0, at)
 
     def handle(self, incoming: Incoming) -> Answer:
         """Answer one request and log it."""
@@ -123,12 +128,13 @@ class Metadata:
         return notice if notice is not None and self.clock.now() >= notice.visible else None
 
     def _instance_action(self) -> str | None:
+        self.polls += 1
         notice = self._due()
-        return json.dumps({"action": notice.action, "time": _stamp(notice.at)}) if notice else None
+        return json.dumps({"action": notice.action, "time": notice.at}) if notice else None
 
     def _termination_time(self) -> str | None:
         notice = self._due()
-        return _stamp(notice.at) if notice and notice.action == "terminate" else None
+        return notice.at if notice and notice.action == "terminate" else None
 
     def _credentials(self) -> str | None:
         return json.dumps(self.credentials()) if self.role and self.credentials else None

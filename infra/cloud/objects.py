@@ -14,7 +14,7 @@ from typing import Any
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
-from infra.cloud import dispatch, s3
+from infra.cloud import dispatch, s3, state
 from infra.cloud.calls import Call, Need
 from infra.cloud.errors import Answer, AwsError
 
@@ -27,6 +27,8 @@ _DROP = {
     "x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "x-amz-trailer",
     "x-amz-decoded-content-length", "x-amz-user-agent",
 }
+_ALGORITHM = "x-amz-server-side-encryption"
+_KEY = "x-amz-server-side-encryption-aws-kms-key-id"
 _RAW_BODY = {"PutObject", "UploadPart"}
 _DIGESTS: dict[str, Callable[[bytes], bytes]] = {
     "content-md5": lambda b: hashlib.md5(b, usedforsecurity=False).digest(),
@@ -70,7 +72,18 @@ def clean_headers(call: Call) -> dict[str, str]:
     if left:
         kept["content-encoding"] = left
     kept["content-length"] = str(len(call.body))
+    if call.operation in {"PutObject", "CopyObject", "CreateMultipartUpload"}:
+        kept |= _named_key(call)
     return kept
+
+
+def _named_key(call: Call) -> dict[str, str]:
+    """Name a KMS key by its ARN, as S3 does whichever way it was asked for."""
+    for name, _ in s3.chosen_key(call):
+        found = state.kms_key(s3.bucket_region(call), name)
+        if found is not None:
+            return {_ALGORITHM: call.headers.get(_ALGORITHM, "aws:kms"), _KEY: found.arn}
+    return {}
 
 
 def _xml_is_plain(body: bytes) -> None:

@@ -41,10 +41,16 @@ class Sockets:
     https: socket.socket | None = None
     metadata: socket.socket | None = None
     judge_https: socket.socket | None = None
+    judge_secure: socket.socket | None = None
 
     def all(self) -> list[socket.socket]:
         """Return the listeners that exist."""
-        found = (self.learner, self.judge, self.https, self.metadata, self.judge_https)
+        found = (self.learner, self.https, self.metadata, *self.judges())
+        return [one for one in found if one is not None]
+
+    def judges(self) -> list[socket.socket]:
+        """Return the judge's listeners."""
+        found = (self.judge, self.judge_https, self.judge_secure)
         return [one for one in found if one is not None]
 
 
@@ -99,9 +105,8 @@ def fork(sockets: Sockets, region: str, authority: Authority | None) -> Child:
         _child(parent, sockets, theirs, root, region, authority)
     theirs.close()
     child = Child(pid, ours, sockets.judge.getsockname()[1], root)
-    sockets.judge.close()
-    if sockets.judge_https is not None:
-        sockets.judge_https.close()
+    for judge in sockets.judges():
+        judge.close()
     ours.settimeout(60)
     try:
         probe(child.judge_port, root, region)

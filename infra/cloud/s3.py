@@ -193,7 +193,7 @@ def _key_uses(call: Call) -> list[tuple[str, str, str, bool]]:
     if name in {"CopyObject", "UploadPartCopy"}:
         uses += _decrypts(*copy_source(call))
     if name in {"PutObject", "CopyObject", "CreateMultipartUpload"}:
-        uses += [("GenerateDataKey", key, resource, on) for key, on in _chosen_key(call)]
+        uses += [("GenerateDataKey", key, resource, on) for key, on in chosen_key(call)]
     if name in {"UploadPart", "UploadPartCopy", "CompleteMultipartUpload"}:
         uses += _upload_uses(call, resource)
     return uses
@@ -206,8 +206,8 @@ def _decrypts(bucket: str, key: str, version: str | None) -> list[tuple[str, str
     return [("Decrypt", found.kms_key or "alias/aws/s3", arn(bucket, key), found.bucket_key)]
 
 
-def _chosen_key(call: Call) -> list[tuple[str, bool]]:
-    """The key that headers or the bucket's default choose for a new object."""
+def chosen_key(call: Call) -> list[tuple[str, bool]]:
+    """Return the key that headers or the bucket's default choose for a new object."""
     headers = call.headers
     algorithm, key, on = state.bucket_default(call.params["Bucket"])
     if "x-amz-server-side-encryption" in headers:

@@ -39,11 +39,15 @@ class Refused(Exception):
 
 @dataclass
 class Listener:
-    """A listening socket, what answers on it, and TLS where it has some."""
+    """A listening socket, what answers on it, and TLS where it has some.
+
+    `secure` counts its calls as encrypted without encrypting them: for a judge on loopback.
+    """
 
     sock: socket.socket
     handler: Handler
     tls: ssl.SSLContext | None = None
+    secure: bool = False
 
     def start(self) -> None:
         """Accept in a thread of its own until the process ends."""
@@ -75,7 +79,7 @@ class Listener:
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             wire = self.tls.wrap_socket(connection, server_side=True) if self.tls else connection
             with contextlib.closing(wire):
-                converse(wire, self.handler, address, secure=self.tls is not None)
+                converse(wire, self.handler, address, secure=self.secure or self.tls is not None)
         room.release()
 
 

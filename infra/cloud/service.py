@@ -21,7 +21,7 @@ from infra.cloud.tls import Authority
 
 ORDERS = {
     "identity", "role", "session", "log", "inventory", "advance", "schedule", "instance",
-    "quota", "usage",
+    "quota", "usage", "notice", "expire_tokens", "polls",
 }
 _FORM = {"content-type": "application/x-www-form-urlencoded"}
 
@@ -42,6 +42,9 @@ class Service:
         """Serve on every socket that was handed in."""
         Listener(sockets.judge, partial(self.door.handle, judge=True)).start()
         Listener(sockets.learner, self.door.handle).start()
+        if sockets.judge_secure is not None:
+            judge = partial(self.door.handle, judge=True)
+            Listener(sockets.judge_secure, judge, secure=True).start()
         if self.authority is not None:
             tls = self.authority.context()
             if sockets.https is not None:
@@ -110,6 +113,18 @@ class Service:
     def schedule(self, notice_seconds: float | None, wait: float, action: str) -> None:
         """Schedule a spot notice."""
         self.metadata.schedule(notice_seconds, wait=wait, action=action)
+
+    def notice(self, action: str, at: str) -> None:
+        """Publish a notice word for word."""
+        self.metadata.publish(action, at)
+
+    def expire_tokens(self) -> None:
+        """Make every metadata token invalid."""
+        self.metadata.tokens.clear()
+
+    def polls(self) -> int:
+        """Return how often spot/instance-action was asked for with a valid token."""
+        return self.metadata.polls
 
     def instance(self, role: str, kind: str, spot: bool) -> str:
         """Describe the instance that the metadata service speaks of; return its id."""
