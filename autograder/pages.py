@@ -148,7 +148,10 @@ def _proven(lab: Lab, m: str, holds: Mapping[str, bool]) -> str:
 
 
 def measured(title: str, source: str, found: Mapping[str, Any] | None) -> str:
-    """Return a page of measured figures: {"text": [...], "columns": [...], "rows": [[...]], "notes": [...]}."""
+    """Return a page of measured figures.
+
+    found: {"text": [...], "columns": [...], "rows": [[...]], "notes": [...]}
+    """
     head = mark(source) + f"# {title}\n\n"
     if not found:
         return head + "Not measured yet.\n"
@@ -165,7 +168,10 @@ def commands(helps: Mapping[str, str]) -> str:
 
 
 def stage_cards(stage: Stage, labs: Mapping[str, tuple[Lab, Mapping[str, Check], bool]]) -> str:
-    """Return the cards of a stage's page, rung by rung. labs: lab, its checks, whether it has a lesson."""
+    """Return the cards of a stage's page, rung by rung.
+
+    labs: each lab, its checks, and whether it has a lesson.
+    """
     out = []
     for rung in stage.rung:
         if rung.labs:

@@ -29,7 +29,7 @@ Cell = dict[str, Any]
 def notebook(
     text: str, points: Mapping[str, float], questions: Sequence[Question] = (), solved: bool = False
 ) -> str:
-    """Return the notebook of a lab from its lab.py: the learner's, or with `solved` the instructor's.
+    """Return a lab's notebook from its lab.py: the learner's, or with `solved` the instructor's.
 
     Raises ManifestError for a grade cell that names no check, stands twice or has company.
     """
@@ -111,8 +111,7 @@ def _asked(questions: Sequence[Question]) -> list[Cell]:
     for question in questions:
         cells.append(_locked("markdown", question.prompt, f"ask-{question.id}"))
         empty = "*Write your answer here.*"
-        mark = {"grade": True, "solution": True, "points": question.points}
-        cells.append(_marked("markdown", empty, question.id, **mark))
+        cells.append(_marked("markdown", empty, question.id, True, True, points=question.points))
     return cells
 
 
@@ -143,9 +142,9 @@ def _marked(
     kind: str,
     source: str,
     name: str,
-    *,
     grade: bool = False,
     solution: bool = False,
+    *,
     locked: bool = False,
     points: float | None = None,
 ) -> Cell:
