@@ -90,7 +90,7 @@ class Hook(DisplayHook):
     def write_format_data(self, format_dict: Any, md_dict: Any = None) -> None:
         """Keep the value instead of printing it."""
         shell: Any = self.shell
-        shell.outputs.display(format_dict, self.prompt_count)
+        shell.outputs.display(format_dict, shell.execution_count)
 
     def write_output_prompt(self) -> None:
         """Print no prompt."""
@@ -124,6 +124,15 @@ class Shell(InteractiveShell):
     display_pub_class = Type(Publisher)
     compiler_class = Type(Compiler)
 
+    def init_ipython_dir(self, ipython_dir: Any) -> None:
+        """Use no folder of the user's: there may be none that can be written."""
+
+    def init_profile_dir(self, profile_dir: Any) -> None:
+        """Read no profile and no start-up files."""
+
+    def enable_gui(self, gui: Any = None) -> None:
+        """Start no event loop; `%matplotlib inline` asks for none."""
+
     def showtraceback(self, exc_tuple: Any = None, *_: Any, **__: Any) -> None:
         """Keep a plain traceback of the learner's own lines."""
         kind, error, trace = _known(exc_tuple or sys.exc_info())
@@ -140,10 +149,14 @@ def make_shell() -> Shell:
     """Return a fresh shell; nothing of the user's IPython profile is read."""
     config = Config()
     config.HistoryManager.enabled = False
+    config.HistoryManager.hist_file = ":memory:"
     config.InteractiveShell.colors = "nocolor"
     shell = Shell.instance(config=config)
     shell.outputs = Outputs(0)
     return shell
+
+
+SHELL = make_shell()  # made before the process is forked, so that forks share its cost
 
 
 def _known(exc_tuple: Any) -> tuple[type[BaseException], BaseException, Any]:
@@ -157,7 +170,7 @@ def _run(shell: Any, source: str) -> Any:
 
 def run_cells(cells: list[str]) -> tuple[dict[str, Any], list[list[dict[str, Any]]], list[str]]:
     """Run cells in order; return the namespace, the outputs and the kinds of errors met."""
-    shell = make_shell()
+    shell = SHELL
     kept, errors, left = [], [], MAX_ALL
     out, err = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = Stream(shell, "stdout"), Stream(shell, "stderr")

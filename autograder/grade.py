@@ -22,7 +22,7 @@ from autograder.errors import GraderError, LadderError, LearnerError, ManifestEr
 from autograder.judge import Boxes, Session, Work
 from autograder.manifest import Lab
 from autograder.sandbox import Box, Limits
-from autograder.submission import Submission, code
+from autograder.submission import Submission, code, wanted
 from autograder.values import MAX_DECODED
 from autograder.verdict import CheckResult, LabResult, Verdict, worst
 
@@ -90,6 +90,7 @@ class Bench:
     desk: dict[str, bytes] = field(default_factory=dict)
     box: Box | None = None
     base: Session | None = None
+    forked: Session | None = None
     base_error: LearnerError | None = None
     outputs: list[Any] = field(default_factory=list)
     cpu: float = 0.0
@@ -98,18 +99,20 @@ class Bench:
 
     @property
     def files(self) -> dict[str, bytes]:
-        """What lies in the work folder: the desk's data and what was handed in."""
-        return {**self.desk, **self.submission.files}
+        """What lies in the work folder: the course's files, the desk's data, what was handed in."""
+        return {**handed(self.loaded.lab), **self.desk, **self.submission.files}
 
     def work(self) -> Work:
-        """Return a fresh `work`: a fork of the loaded process, or a sandbox of its own."""
+        """Return a fresh `work`: the check's fork of the loaded process, or a sandbox of its own."""
         lab, limits = self.loaded.lab, self.loaded.limits
         if lab.launcher == "exec":
             return self.opened(self.files)
         if self.base_error is not None:
             raise self.base_error
         assert self.base is not None
-        session = self.base.fork(limits.cpu / 4, self.sealed)
+        if self.forked is None:
+            self.forked = self.base.fork(limits.cpu / 4, self.sealed)
+        session = self.forked
         return Work(
             self.boxes, self.files, limits, lab.file.main, self.python, None, self.box, session
         )
@@ -133,6 +136,12 @@ class Bench:
             self.outputs = loaded["outputs"] if isinstance(loaded, dict) else []
         except LearnerError as error:
             self.base_error = error
+
+    def part(self) -> None:
+        """End the fork of a check, so that no state passes to the next one."""
+        if self.forked is not None:
+            self.forked.close()
+            self.forked = None
 
     def close(self) -> None:
         """End the sandbox and take its figures."""
@@ -169,14 +178,19 @@ def _generator(seed: int) -> Any:
 
 def _pristine(bench: Bench) -> Work:
     """Return a `work` on the lab's own starter files, in another sandbox."""
-    lab = bench.loaded.lab
-    files = {name: (lab.folder / name).read_bytes() for name in _starter_names(lab)}
-    return bench.opened({**bench.desk, **files})
+    return bench.opened({**handed(bench.loaded.lab, all_of_it=True), **bench.desk})
 
 
-def _starter_names(lab: Lab) -> list[str]:
-    kept = {"lab.toml", "README.md", "checks.py", "conftest.py"}
-    return [p.name for p in sorted(lab.folder.iterdir()) if p.is_file() and p.name not in kept]
+def handed(lab: Lab, all_of_it: bool = False) -> dict[str, bytes]:
+    """Return the files a lab hands to its learner; those they write only with `all_of_it`."""
+    kept = {"lab.toml", "README.md", "checks.py", "conftest.py", "lab.ipynb"} - {lab.file.main}
+    return {
+        name: path.read_bytes()
+        for path in sorted(lab.folder.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+        if (name := path.relative_to(lab.folder).as_posix()) not in kept
+        if all_of_it or not wanted(lab, name)
+    }
 
 
 @contextmanager
@@ -201,10 +215,11 @@ def _make(bench: Bench, seed: int, name: str, make: Callable[[str], Any], stack:
         return value
     function = bench.loaded.fixtures[name]
     value = function(**{n: make(n) for n in parameters(function)})
-    if hasattr(value, "__next__"):
-        stack.callback(lambda: next(value, None))
-        value = next(value)
-    return value
+    if not hasattr(value, "__next__"):
+        return value
+    made = next(value)
+    stack.callback(next, value, None)
+    return made
 
 
 def desk_files(bench: Bench) -> dict[str, bytes]:
@@ -292,6 +307,7 @@ def _judge(
             ends.append(_once(bench, one, seed))
             if ends[-1][0] is not Verdict.PASSED:
                 break
+    bench.part()
     verdict = worst([end[0] for end in ends])
     message, detail = next((e[1], e[2]) for e in ends if e[0] is verdict)
     return CheckResult(

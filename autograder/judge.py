@@ -293,8 +293,10 @@ class Work:
         return self.box().usage()
 
     def close(self) -> None:
-        """End the session, and the sandbox if it is this check's own."""
+        """End the session and the sandbox, if they are this check's own."""
+        if self._close is None:
+            return
         if self._session is not None:
             self._session.close()
-        if self._close is not None and self._box is not None:
+        if self._box is not None:
             self._close(self._box)

@@ -73,9 +73,11 @@ def _bench(request: pytest.FixtureRequest) -> Any:
 @pytest.fixture
 def work(request: pytest.FixtureRequest) -> Iterator[Any]:
     """The learner's work, in a process of its own."""
-    one = _bench(request).work()
+    bench = _bench(request)
+    one = bench.work()
     yield one
     one.close()
+    bench.part()
 
 
 @pytest.fixture
