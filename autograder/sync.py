@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from autograder import evidence, pages
 from autograder.check import Check
 from autograder.errors import ManifestError
 from autograder.grade import load_lab
+from autograder.handout import handout, read
 from autograder.manifest import Course, Lab
-from autograder.sheet import notebook, sheet
-from autograder.starter import cut
-from autograder.submission import wanted
 
-OURS = ("mistakes.toml", "lab.py")
 NAV = re.compile(r"(  # nav: begin\n).*?(  # nav: end)", re.DOTALL)
 CARDS = re.compile(r"(<!-- cards: begin -->\n).*?(<!-- cards: end -->)", re.DOTALL)
 
@@ -27,10 +24,15 @@ Plan = dict[Path, bytes]
 Checks = Mapping[str, Mapping[str, Check]]
 
 
-def plan(course: Course, helps: Mapping[str, str]) -> Plan:
-    """Return every generated file and its bytes. helps: --help of each command."""
+def plan(course: Course, helps: Mapping[str, str], reference: Mapping[str, str] = {}) -> Plan:
+    """Return every generated file and its bytes.
+
+    helps: --help of each command. reference: further pages of docs/reference/ by file name.
+    """
     checks = {lab.id: load_lab(lab).checks for lab in course.labs.values()}
     made = plan_labs(course, checks) | _pages(course, checks, helps)
+    folder = course.root / "docs" / "reference"
+    made |= {folder / name: text.encode() for name, text in reference.items()}
     return made | _hand_written(course, checks, set(made))
 
 
@@ -38,58 +40,8 @@ def plan_labs(course: Course, checks: Checks | None = None) -> Plan:
     """Return the starter files and notebooks of all labs."""
     made: Plan = {}
     for lab in course.labs.values():
-        made |= plan_lab(lab, checks[lab.id] if checks else load_lab(lab).checks)
+        made |= handout(lab, checks[lab.id] if checks else load_lab(lab).checks)
     return made
-
-
-def plan_lab(lab: Lab, checks: Mapping[str, Check]) -> Plan:
-    """Return one lab's starter files and notebook."""
-    made = {lab.folder / name: starter(lab, name, body) for name, body in solution_files(lab)}
-    points = {c.name: c.points for c in checks.values()}
-    if lab.notebook:
-        text = read(lab.solution / "lab.py")
-        made[lab.folder / lab.file.main] = notebook(text, points, lab.file.question).encode()
-    else:
-        claims = {c.name: c.claim for c in checks.values()}
-        brief = read(lab.folder / "README.md")
-        page = sheet(brief, claims, points, lab.file.question)
-        made[lab.folder / "lab.ipynb"] = page.encode()
-    return made
-
-
-def solution_files(lab: Lab) -> Iterator[tuple[str, bytes]]:
-    """Return what of the solution has a counterpart in the lab: learner's files and given ones."""
-    for file in evidence.files(lab.solution):
-        name = file.relative_to(lab.solution).as_posix()
-        if name not in OURS and not name.startswith("alternatives/"):
-            yield name, file.read_bytes()
-
-
-def starter(lab: Lab, name: str, body: bytes) -> bytes:
-    """Return what a learner is handed for one file of the solution.
-
-    JSON has no comments to mark a gap with, so a document that the learner writes starts empty.
-    """
-    if name.endswith(".json") and wanted(lab, name):
-        return b"[]\n" if isinstance(json.loads(body), list) else b"{}\n"
-    try:
-        text = body.decode()
-    except UnicodeDecodeError:
-        return body
-    try:
-        return cut(text, python=name.endswith(".py")).encode()
-    except ManifestError as error:
-        raise ManifestError(
-            error.what, f"{lab.solution / name}, {error.where}", error.next
-        ) from None
-
-
-def read(path: Path) -> str:
-    """Return a text file. Raises ManifestError when it is missing."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ManifestError("the file is missing", str(path)) from None
 
 
 def _pages(course: Course, checks: Checks, helps: Mapping[str, str]) -> Plan:
