@@ -1,4 +1,4 @@
-"""Builds the site and drives it in Chromium: accessibility, keyboard, narrow screens, links, no request abroad.
+"""Drives the built site in Chromium: axe, keyboard, narrow screens, links, no request abroad.
 
 Exit code 0 all well, 1 something is wrong, 77 not run (the last line says what to install).
 `python tests/site/browser.py [SITE]` takes a site that is already built.
@@ -57,12 +57,13 @@ def tools(script: str) -> str:
         omit = () if package == "lighthouse" else ("--omit=optional",)
         done = subprocess.run(["npm", *NPM, *omit], cwd=HERE, check=False)
         if done.returncode:
-            raise NotRun(f"the node packages did not install. Type: cd {HERE} && npm {' '.join(NPM)}")
+            again = f"cd {HERE} && npm {' '.join(NPM)}"
+            raise NotRun(f"the node packages did not install. Type: {again}")
     return chromium
 
 
 def build(site: Path) -> int:
-    """Build the site strictly; return mkdocs' exit code. (With --quiet, strict counts no warning.)"""
+    """Build the site strictly (--quiet would hide what strict counts); return the exit code."""
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-d", str(site)]
     env = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
     return subprocess.run(command, cwd=ROOT, env=env, check=False).returncode

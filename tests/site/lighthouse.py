@@ -1,4 +1,4 @@
-"""Lighthouse over one page of each kind: accessibility, best practices, SEO. Speed is printed, not judged.
+"""Lighthouse over one page of each kind: accessibility, best practices, SEO; speed is only printed.
 
 Same exit codes and argument as browser.py.
 """
