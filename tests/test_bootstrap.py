@@ -81,7 +81,7 @@ def offline(course: Course, real_python: Path) -> Course:
 def test_without_a_network_it_says_so_and_which_settings_count(offline: Course) -> None:
     done = offline.run("list", PIP_INDEX_URL="http://127.0.0.1:9/simple")
     assert done.returncode == 2
-    assert "about 220 MB" in done.stdout
+    assert "about 280 MB" in done.stdout
     assert "No package index can be reached" in done.stderr
     assert "pip config list" in done.stderr
     again = offline.run("list", PIP_NO_INDEX="1")  # the half-made .venv is gone on with
@@ -116,8 +116,8 @@ def ready(course: Course) -> Course:
 
 def test_it_says_what_and_how_much_first_and_hands_over(ready: Course) -> None:
     done = ready.run("list", "--json")
-    assert done.stdout.splitlines()[0].startswith("Installing into .venv, once: about 220 MB")
-    assert "base        220 MB" in done.stdout
+    assert done.stdout.splitlines()[0].startswith("Installing into .venv, once: about 280 MB")
+    assert "base        280 MB" in done.stdout
     assert done.stdout.endswith("cli: list --json\n")
 
 
