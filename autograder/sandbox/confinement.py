@@ -112,7 +112,8 @@ def drop(order: Order, writable: Sequence[str] = ()) -> None:
         linux.prctl(linux.NO_NEW_PRIVS, 1)
     linux.prctl(linux.PDEATHSIG, signal.SIGKILL)
     if order.mode == "C":
-        landlock.restrict(readable(order), [order.desk, order.tmp, "/dev/null", *writable])
+        folders = [order.desk, order.tmp, "/dev/null", *writable]
+        landlock.restrict(readable(order), folders, order.path)
     if order.mode != "D":
         seccomp.install()
 

@@ -29,8 +29,9 @@ def version() -> int:
         return 0
 
 
-def restrict(read: Iterable[str], write: Iterable[str]) -> None:
-    """Allow this process these files and folders only. Needs no_new_privs."""
+def restrict(read: Iterable[str], write: Iterable[str], names: Iterable[str] = ()) -> None:
+    """Allow this process these files and folders only; of `names` only the listing, which
+    importing needs. Needs no_new_privs."""
     abi = version()
     handled = ALL | sum(bit for since, bit in SINCE.items() if abi >= since)
     attributes = struct.pack("QQQ", handled, 0, SCOPES if abi >= 6 else 0)
@@ -39,7 +40,7 @@ def restrict(read: Iterable[str], write: Iterable[str]) -> None:
         "landlock_create_ruleset", linux.LANDLOCK_CREATE, attributes[:size], size, 0
     )
     try:
-        for paths, access in ((read, READ), (write, handled)):
+        for paths, access in ((read, READ), (write, handled), (names, READ_DIR)):
             for path in paths:
                 with contextlib.suppress(FileNotFoundError):
                     allow(rules, path, access & handled)

@@ -161,7 +161,7 @@ def test_the_kernels_less_travelled_doors_are_shut(box: Box) -> None:
     denied |= {"ptrace": (0x4206, 1, 0, 0, 0), "unshare": (0x10000000,), "setns": (0, 0)}
     got = inside(box, CALLS, json.dumps(numbers), json.dumps(denied))
     assert got == dict.fromkeys(denied, "EPERM")
-    absent = {name: (0, 0) for name in seccomp.ABSENT}
+    absent = dict.fromkeys(seccomp.ABSENT, (0, 0))
     assert set(inside(box, CALLS, json.dumps(numbers), json.dumps(absent)).values()) == {"ENOSYS"}
     for flag in (0x10000000, 0x20000000, 0x40000000, 0x00020000):
         clone = {"clone": (flag | signal.SIGCHLD, 0, 0, 0, 0)}
@@ -222,7 +222,7 @@ def tried(act, *args):
     return False
 for number in range(1, 65):
     tried(os.kill, 1, number)
-print(json.dumps([tried(open, "/proc/1/mem"), tried(os.listdir, "/proc/1/fd"),
+print(json.dumps([tried(open, "/proc/1/mem"), tried(open, "/proc/1/fd/0"),
     tried(resource.prlimit, 1, resource.RLIMIT_NOFILE, (0, 0))]), flush=True)
 assert os.getpid() < 1000, "not in a namespace"
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
