@@ -115,16 +115,15 @@ def install(names: Sequence[str]) -> None:
 
 def _install(groups: list[str], lock: int) -> None:
     fresh = not _venv_works()
+    if not (fresh or _current()):
+        groups = [group for group in declared() if group in {*groups, *_marked()}]
     _announce(groups, fresh)
     if fresh:
         _make_venv()
-    elif not (MARKS / "home").exists():
-        print("An earlier installation was not finished: going on with it.", flush=True)
     _sweep()
     MARKS.mkdir(exist_ok=True)
     if not _current():
-        for mark in MARKS.iterdir():
-            mark.unlink()
+        (MARKS / "pins").unlink(missing_ok=True)
     pip = _Pip(lock)
     pip.install("pip and setuptools", "pip", "setuptools")  # no network where the pins are met
     if "torch" in groups:
@@ -146,9 +145,19 @@ def _announce(groups: list[str], fresh: bool) -> None:
             f"Installing needs about {need} MB, and {free} MB are free on the disk of {ROOT}. "
             "Free some space, then run the same command again.   df -h ."
         )
-    print(f"Installing into .venv, once: about {need} MB ({free / 1000:.0f} GB are free).")
+    print(_occasion(fresh).format(size=f"about {need} MB ({free / 1000:.0f} GB are free)"))
     for group in groups:
         print(f"  {group:9} {known[group]['mb']:5} MB  {known[group]['text']}", flush=True)
+
+
+def _occasion(fresh: bool) -> str:
+    if fresh:
+        return "Installing into .venv, once: {size}."
+    if _current():
+        return "Adding to .venv, once: {size}."
+    if (MARKS / "pins").exists():
+        return "The pins have changed; bringing .venv up to date. In all it holds {size}."
+    return "An earlier installation was not finished; going on with it. In all: {size}."
 
 
 def _say_torch(pip: _Pip) -> None:
