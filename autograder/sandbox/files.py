@@ -91,18 +91,20 @@ def own(name: str, folder: int) -> None:
 
 
 def read(root: str, path: str, limit: int) -> bytes:
-    """Return a plain file's first `limit` bytes; EFBIG when it is longer."""
+    """Return a plain file's bytes; EFBIG when it is longer than `limit`."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     with parent(root, path) as (folder, name):
-        fd = os.open(
-            name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder
-        )
-        with os.fdopen(fd, "rb") as file:
-            info = os.fstat(fd)
-            if not stat.S_ISREG(info.st_mode):
-                raise refuse(path, "not a plain file")
-            if info.st_size > limit:
-                raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)
+        fd = os.open(name, flags, dir_fd=folder)
+    try:
+        info = os.fstat(fd)
+        if not stat.S_ISREG(info.st_mode):
+            raise refuse(path, "not a plain file")
+        if info.st_size > limit:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)
+        with open(fd, "rb", closefd=False) as file:
             return file.read(limit)
+    finally:
+        os.close(fd)
 
 
 def write(root: str, path: str, body: bytes) -> None:

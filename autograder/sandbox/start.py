@@ -28,8 +28,12 @@ def spawn(
     keep: int | None = None,
 ) -> int:
     """Fork a confined child that reads stdio[0], writes stdio[1] and then acts; return its pid."""
+    ready, held = os.pipe()
     pid = os.fork()
     if pid:
+        os.close(held)
+        os.read(ready, 1)  # returns when the child leads its own group and holds nothing of ours
+        os.close(ready)
         return pid
     try:
         os.setsid()
