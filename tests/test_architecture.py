@@ -19,7 +19,7 @@ FLOORS = (
     ("errors", "verdict", "starter"),
     (
         "seeds", "check", "manifest", "policy", "wire", "values", "columns", "submission", "sheet",
-        "pages",
+        "evidence", "handout", "pages",
     ),
     ("sandbox", "cells", "worker", "judge"),
     ("desk", "grade", "court"),
@@ -72,7 +72,10 @@ def imports(path: Path) -> Iterator[str]:
 
 def place(module: str) -> tuple[int, int]:
     """Return the floor of a module of autograder and where it stands there."""
-    return next((i, names.index(module)) for i, names in enumerate(FLOORS) if module in names)
+    for number, names in enumerate(FLOORS):
+        if module in names:
+            return number, names.index(module)
+    raise AssertionError(f"{module} stands on no floor: give it its place in FLOORS")
 
 
 def own(path: Path) -> str:
@@ -88,11 +91,6 @@ def used(path: Path) -> set[str]:
 
 
 AUTOGRADER = [path for path in modules("autograder") if own(path) not in ("__init__", "__main__")]
-
-
-def test_every_module_stands_on_a_floor() -> None:
-    known = {name for names in FLOORS for name in names}
-    assert {own(path) for path in AUTOGRADER} <= known
 
 
 @pytest.mark.parametrize("path", AUTOGRADER, ids=lambda p: str(p.relative_to(ROOT)))
