@@ -7,12 +7,8 @@ store and when, how its process ended. The clock is the number of rows asked for
 from __future__ import annotations
 
 import json
-import signal
-import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack
 from typing import Any
 from urllib.parse import unquote
 
@@ -22,21 +18,18 @@ import pandas as pd
 
 from autograder import fixture, given
 from infra.cloud.fixtures import allow, loopback, private_cloud
-from infra.cloud.gate import Reply, Request, Respond, forwarder, listen
-from infra.cloud.prices import spot_history
+from infra.cloud.gate import Reply, Request, forwarder, listen
+from infra.cloud.prices import on_demand, spot_history
+from infra.cloud.spot import Fleet, Life
 
 ROWS, BATCH, EPOCHS = 6400, 64, 4
 STEPS = EPOCHS * ROWS // BATCH
-SPACE = "s3://larkmoor-training/2026-11-21/"
 BUCKET, PREFIX = "larkmoor-training", "2026-11-21/"
 MAY = (
     "s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:DeleteObject",
     "s3:ListBucketMultipartUploads", "s3:AbortMultipartUpload",
 )  # fmt: skip
 UNTOLD = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://127.0.0.1:9"}
-LAG = 3  # batches that may be asked for while one request to the store is under way
-PACE = 0.002  # seconds a batch takes at least, so that a thread of the job gets its turn
-PATIENCE = 60  # seconds without a sign of life before a machine is given up; counts for nothing
 
 # ---------------------------------------------------------------- rows
 
@@ -83,6 +76,61 @@ def plan(seed: int) -> list[tuple[int, ...]]:
     return [tuple(batch) for batch in order.reshape(STEPS, BATCH).tolist()]
 
 
+@given("night.json")
+@fixture
+def night(seed: int, rng: np.random.Generator) -> dict[str, Any]:
+    """Return one night's price changes, machines, calm seconds and list price."""
+    factor = int(rng.integers(85, 116)) / 100
+    prices = spot_history("g5.xlarge", "us-east-1")
+    for change in prices:
+        change["SpotPrice"] = f"{float(change['SpotPrice']) * factor:.4f}"
+    order = rng.permutation(len(prices)).tolist()
+    evening = pd.Timestamp("2026-10-02T20:00Z") + pd.Timedelta(days=int(rng.integers(0, 26)))
+    return {
+        "prices": [prices[place] for place in order],
+        "stays": stays(evening, rng),
+        "calm_seconds": 11 * 3600,
+        "on_demand": on_demand("g5.xlarge", "us-east-1"),
+    }
+
+
+def stays(evening: pd.Timestamp, rng: np.random.Generator) -> list[dict[str, Any]]:
+    """Return the machines of one night: some taken back early, some late, one that failed to start."""
+    lengths = [(1800, 3500, True), (4000, 20000, True), (15, 50, False), (600, 3400, False),
+               (3600, 3602, True), (15000, 30000, False)]  # fmt: skip
+    start, night = evening, []
+    for place in rng.permutation(len(lengths)).tolist():
+        shortest, longest, reclaimed = lengths[place]
+        end = start + pd.Timedelta(seconds=int(rng.integers(shortest, longest)))
+        zone = f"us-east-1{'abc'[rng.integers(3)]}"
+        times = {"start": f"{start:%Y-%m-%dT%H:%M:%SZ}", "end": f"{end:%Y-%m-%dT%H:%M:%SZ}"}
+        night.append({"zone": zone, **times, "reclaimed": reclaimed})
+        start = end + pd.Timedelta(seconds=int(rng.integers(60, 300)))
+    return night
+
+
+@fixture
+def owed(night: dict[str, Any]) -> float:
+    """Return the dollars that a night's machines cost, added up second by second."""
+    changes = pd.DataFrame(night["prices"])
+    changes["second"] = seconds(changes.Timestamp)
+    total = 0.0
+    for stay in night["stays"]:
+        start, end = seconds([stay["start"], stay["end"]])
+        if stay["reclaimed"] and end - start < 3600:
+            continue
+        zone = changes[changes.AvailabilityZone == stay["zone"]].sort_values("second")
+        moments = np.arange(start, max(end, start + 60))
+        place = np.searchsorted(zone.second.to_numpy(), moments, side="right") - 1
+        total += zone.SpotPrice.astype(float).to_numpy()[place].sum() / 3600
+    return float(total)
+
+
+def seconds(times: Any) -> np.ndarray:
+    """Return ISO 8601 times as seconds since 1970."""
+    return pd.to_datetime(pd.Series(times)).astype("int64").to_numpy() // 10**9
+
+
 # ---------------------------------------------------------------- the model that was published
 
 SHAPES = {
@@ -117,13 +165,8 @@ def read_tensor(body: bytes, entry: dict[str, Any], shape: tuple[int, ...]) -> n
     return np.frombuffer(body[start:end], dtype="<f4").reshape(shape)
 
 
-def same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
-    """Return whether two models are the same, bit for bit."""
-    return all(one[name].tobytes() == other[name].tobytes() for name in SHAPES)
-
-
 def gain(model: dict[str, np.ndarray], table: pd.DataFrame) -> float:
-    """Return by how much of the base rate's log loss the model is better, in the judge's own code."""
+    """Return the share of the base rate's log loss that a model saves, in the judge's own code."""
     x, late = table.to_numpy()[:, :-1], table.late.to_numpy()
     scale = np.sqrt(model["0.running_var"] + 1e-5)
     x = (x - model["0.running_mean"]) / scale * model["0.weight"] + model["0.bias"]
@@ -135,234 +178,33 @@ def gain(model: dict[str, np.ndarray], table: pd.DataFrame) -> float:
     return float(1 - np.mean(np.logaddexp(0, odds) - late * odds) / base)
 
 
-# ---------------------------------------------------------------- machines
+# ---------------------------------------------------------------- machines and the bucket
 
 
-@dataclass
-class Event:
-    """What happens when a batch at or after `step` is asked for: die, signal, announce or expire (tokens)."""
-
-    step: int
-    do: str
-    done: threading.Event = field(default_factory=threading.Event)
-
-
-@dataclass
-class Write:
-    """Death at the `nth` request of a kind that changes the store: before or after it is carried out."""
-
-    kind: str  # checkpoint, next (the first change after a checkpoint is stored), delete, model
-    nth: int = 1
-    applied: bool = False
-
-
-@dataclass
-class Life:
-    """One machine's life as seen from outside."""
-
-    seen: list[int] = field(default_factory=list)  # positions in the plan of the batches it got
-    held: int | None = None  # the batch it asked for when it died
-    stored: list[tuple[str, int]] = field(default_factory=list)  # checkpoint key, batches got by then
-    waited: int = 0  # steps for which an upload kept the training from going on
-    exit: int | None = None
-    over: bool = False
-
-    @property
-    def first(self) -> int:
-        """Return the position of the first batch this machine asked for, STEPS if none."""
-        return self.seen[0] if self.seen else STEPS if self.held is None else self.held
-
-    @property
-    def last(self) -> int:
-        """Return the position after the last batch this machine got."""
-        return self.seen[-1] + 1 if self.seen else self.first
-
-    @property
-    def orderly(self) -> bool:
-        """Return whether its batches follow each other as in a calm night."""
-        return self.seen == list(range(self.first, self.last)) and -1 not in self.seen
-
-
-class Bench:
-    """Where train.py runs, one machine after another, between services that belong to the judge."""
+class Bench(Fleet):
+    """Where train.py runs, between services that belong to the judge."""
 
     def __init__(self, work: Any, cloud: Any, rows: pd.DataFrame, seed: int) -> None:
-        self.work, self.cloud, self.seed = work, cloud, seed
+        super().__init__(self.begin, work.reboot, cloud.metadata, kind_of, STEPS)
+        self.work, self.seed = work, seed
         self.table = rows.to_numpy().astype("<f4")
         self.places = {batch: step for step, batch in enumerate(plan(seed))}
         self.s3 = cloud.client("s3")
         cloud.bucket(BUCKET)
-        self.moved = threading.Condition()
-        self.life = Life(over=True)
-        self.lives: list[Life] = []
-        self.events: list[Event] = []  # still to come
-        self.queue: list[Event] = []  # due: the job waits for an answer until the judge has acted
-        self.write: Write | None = None
-        self.slow = False
-        self.uploads = 0
-        self.under_way: dict[int, int] = {}  # requests to the store: number -> batches got by then
-        self.requests = 0
-        self.beat = time.monotonic()
 
-    # -- one machine
-
-    def machine(
-        self, *events: Event, write: Write | None = None, slow: bool = False, told: bool = True
-    ) -> Life:
-        """Start train.py on a new machine; return when it has ended or was taken away.
-
-        With `slow`, uploads crawl and are refused now and then; without `told`, no metadata service
-        answers on this machine.
-        """
-        self.life, self.write, self.slow, self.uploads = Life(), write, slow, 0
-        self.events = sorted(events, key=lambda event: event.step)
-        self.cloud.metadata.clear()
-        arguments = ("--seed", str(self.seed), "--to", SPACE)
-        program = self.work.run("train.py", *arguments, env={} if told else UNTOLD)
-        self.beat = time.monotonic()
-        while program.poll() is None:
-            self._act(program)
-        return self._bury(program.exit)
-
-    def _act(self, program: Any) -> None:
-        """Do what is due."""
-        with self.moved:
-            self.moved.wait_for(lambda: self.queue, 0.02)
-        if not self.queue:
-            if time.monotonic() - self.beat > PATIENCE:
-                program.kill(signal.SIGKILL)
-            return
-        event = self.queue[0]
-        if event.do == "die":
-            self._settle(event)
-            program.kill(signal.SIGKILL)
-            program.wait()
-            return
-        if event.do == "signal":
-            program.kill(signal.SIGTERM)
-        elif event.do == "announce":
-            self.cloud.metadata.notice(time="2026-11-21T03:14:07Z")
-        elif event.do == "expire":
-            self.cloud.metadata.expire_tokens()
-        self.queue.remove(event)
-        event.done.set()
-
-    def _settle(self, event: Event) -> None:
-        """Let the network finish what it has begun, unless the death is to be in the midst of it."""
-        quiet, before = 0, -1
-        while event.step >= 0 and quiet < 10:
-            time.sleep(0.02)
-            quiet = quiet + 1 if before == self.requests and not self.under_way else 0
-            before = self.requests
-
-    def _bury(self, exit_code: int) -> Life:
-        with self.moved:
-            self.life.over, self.life.exit = True, exit_code
-            self.lives.append(self.life)
-            waiting, self.queue, self.under_way = self.queue, [], {}
-            self.moved.notify_all()
-        for event in waiting:
-            event.done.set()
-        self.work.reboot()
-        return self.life
-
-    def _hold(self, event: Event) -> None:
-        """Called in a service's thread: the job waits for its answer while the judge acts."""
-        with self.moved:
-            self.queue.append(event)
-            self.moved.notify_all()
-        event.done.wait(2 * PATIENCE)
-
-    # -- the feature service
+    def begin(self, told: bool) -> Any:
+        """Start train.py."""
+        arguments = ("--seed", str(self.seed), "--to", f"s3://{BUCKET}/{PREFIX}")
+        return self.work.run("train.py", *arguments, env={} if told else UNTOLD)
 
     def give_rows(self, request: Request) -> Reply | None:
-        """Answer one batch. This is the clock of the night."""
-        life, ids = self.life, tuple(map(int, request.path.partition("ids=")[2].split(",")))
-        if len(ids) > 4 * BATCH or not all(0 <= number < ROWS for number in ids):
+        """Answer as the feature service does: one batch of rows by their numbers."""
+        numbers = tuple(map(int, request.path.partition("ids=")[2].split(",")))
+        if len(numbers) > 4 * BATCH or not all(0 <= number < ROWS for number in numbers):
             return Reply(400)
-        place = self.places.get(ids, -1)
-        while self.events and self.events[0].step <= place:
-            event = self.events.pop(0)
-            if event.do == "die":
-                life.held = place
-            self._hold(event)
-        time.sleep(PACE)
-        with self.moved:
-            self.moved.wait_for(lambda: life.over or not self._ahead(), PATIENCE / 2)
-            if life.over:
-                return None
-            life.seen.append(place)
-            self.beat = time.monotonic()
-            self.moved.notify_all()
-        return Reply(200, self.table[list(ids)].tobytes())
-
-    def _ahead(self) -> bool:
-        """Return whether the training has outrun a request that is on its way to the store."""
-        got = len(self.life.seen)
-        return not self.slow and any(got - then >= LAG for then in self.under_way.values())
-
-    # -- the way to the store
-
-    def through(self, forward: Respond) -> Respond:
-        """Return what stands between the job and the store."""
-
-        def pass_on(request: Request) -> Reply | None:
-            life, kind = self.life, kind_of(request)
-            if life.over or self._dies(kind, applied=False):
-                return None
-            if self.slow and kind == "checkpoint" and not self._crawl(life):
-                return Reply(503, b"<Error><Code>SlowDown</Code></Error>")
-            with self._on_the_way(life):
-                reply = forward(request)
-            if kind == "checkpoint" and reply is not None and reply.status == 200:
-                life.stored.append((key_of(request), len(life.seen)))
-            return None if self._dies(kind, applied=True) else reply
-
-        return pass_on
-
-    @contextmanager
-    def _on_the_way(self, life: Life) -> Iterator[None]:
-        with self.moved:
-            self.requests += 1
-            number = self.requests
-            self.under_way[number] = len(life.seen)
-        try:
-            yield
-        finally:
-            with self.moved:
-                self.under_way.pop(number, None)
-                self.beat = time.monotonic()
-                self.moved.notify_all()
-
-    def _dies(self, kind: str, applied: bool) -> bool:
-        """Return whether the machine dies here; if so, not before it is dead."""
-        write = self.write
-        if write is None or not kind or write.applied != applied:
-            return False
-        if not (kind == write.kind or (write.kind == "next" and self.life.stored)):
-            return False
-        write.nth -= 1
-        if write.nth:
-            return False
-        self._hold(Event(-1, "die"))
-        return True
-
-    def _crawl(self, life: Life) -> bool:
-        """Let an upload take four steps. Returns False for every third try: the store refuses it.
-
-        A training that stands still meanwhile has waited for four steps.
-        """
-        self.uploads += 1
-        refused = self.uploads % 3 == 1
-        goal = min(len(life.seen) + 4, STEPS)
-        with self.moved:
-            gone_on = self.moved.wait_for(lambda: life.over or len(life.seen) >= goal, 3)
-        if not gone_on:
-            life.waited += 4
-            self.slow = life.waited <= STEPS // 50  # it has failed: no need to go on crawling
-        return not refused
-
-    # -- what is left behind
+        if not self.tick(self.places.get(numbers, -1)):
+            return None
+        return Reply(200, self.table[list(numbers)].tobytes())
 
     def keys(self, folder: str = "") -> list[str]:
         """Return the keys of this night under a folder."""
@@ -370,10 +212,16 @@ class Bench:
         return [item["Key"] for item in found.get("Contents", [])]
 
     def model(self) -> dict[str, np.ndarray]:
-        """Return the published model."""
+        """Return the published model. Raises ValueError when there is none, or it is not one."""
         key = f"{PREFIX}model.safetensors"
-        assert key in self.keys(), "no model was published"
-        return read_model(self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read(1 << 20))
+        if key not in self.keys():
+            raise ValueError("no model was published")
+        return read_model(self.read(key))
+
+    def published(self, model: dict[str, np.ndarray]) -> bool:
+        """Return whether the published model is this one, bit for bit."""
+        mine = self.model()
+        return all(mine[name].tobytes() == model[name].tobytes() for name in SHAPES)
 
     def read(self, key: str) -> bytes:
         """Return what an object holds."""
@@ -382,6 +230,16 @@ class Bench:
     def unfinished(self) -> list[Any]:
         """Return the multipart uploads that nobody completed."""
         return self.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
+
+    def gain(self, held_out: pd.DataFrame) -> float:
+        """Return what the published model knows of parcels it has not seen; 0 is nothing."""
+        return gain(self.model(), held_out)
+
+    def checkpoints(self, life: Life) -> list[tuple[str, int]]:
+        """Return a machine's checkpoints that are still there: key, last batch by then."""
+        there = self.keys("checkpoints/")
+        stored = [(path.removeprefix(f"/{BUCKET}/"), step) for path, step in life.stored]
+        return [(key, step) for key, step in stored if key in there]
 
     def replace(self, key: str, damage: Callable[[bytes], bytes]) -> bytes:
         """Damage an object where it lies; return what it holds now."""

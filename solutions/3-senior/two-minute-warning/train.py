@@ -18,7 +18,7 @@ from notice import Notice
 from shelf import Porter, Shelf
 from state import restore, snapshot
 
-EVERY = 40  # steps between checkpoints: with the time an upload takes, well under 60
+EVERY = 35  # steps between checkpoints; with the time an upload takes, well under 60
 ASK = 2  # steps between two looks at the metadata service: four seconds
 AGAIN = 75  # EX_TEMPFAIL: the night queue starts the job again
 
