@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from infra.cloud import state
+from infra.cloud import managed, state
 from infra.cloud.calls import Call, Context, Need, request_tags
 from infra.cloud.dispatch import ACCOUNT
 from infra.cloud.errors import QUERY_NAMESPACE, Answer, AwsError
@@ -175,7 +175,10 @@ def after(call: Call, answer: Answer) -> None:
 
 
 def before(call: Call) -> None:
-    """Refuse a boundary that does not exist before anything is made."""
+    """Bring in AWS's own policies; refuse a boundary that is missing before anything is made."""
+    if call.operation == "ListPolicies":
+        managed.know_all()
+    managed.know(call.params.values())
     if call.params.get("PermissionsBoundary"):
         _known_policy(call)
 

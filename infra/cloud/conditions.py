@@ -39,10 +39,10 @@ def like(value: str, glob: str, *, ignore_case: bool = False) -> bool:
 
 
 def arn_like(value: str, glob: str) -> bool:
-    """Compare two ARNs part by part, so that a * does not reach over a colon before the sixth."""
+    """Compare two ARNs part by part: no * reaches over a colon among the first five."""
     have, want = value.split(":", 5), glob.split(":", 5)
     if len(have) != 6 or len(want) != 6:
-        return glob == "*" or (len(want) != 6 and like(value, glob))
+        return glob == "*"
     return all(like(h, w) for h, w in zip(have, want, strict=True))
 
 

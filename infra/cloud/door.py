@@ -75,12 +75,12 @@ class Door:
         try:
             answer = self._serve(incoming, judge, trace)
         except AwsError as error:
-            service = trace.service if trace.service in SERVICES else "s3"
-            answer = render(error, service, request_id, incoming.target.partition("?")[0])
+            path = incoming.target.partition("?")[0]
+            answer = render(error, _dialect(incoming, trace.service), request_id, path)
         except Exception as error:  # an engine's bug must be an answer, not a dropped connection
             trace.detail = f"{type(error).__name__}: {error}"[:500]
             failure = AwsError("InternalError", "The emulated cloud failed; see its log.", 500)
-            answer = render(failure, trace.service or "s3", request_id)
+            answer = render(failure, _dialect(incoming, trace.service), request_id)
         self._record(incoming, judge, trace, answer)
         answer.headers.setdefault("x-amz-request-id", request_id)
         return answer
@@ -181,7 +181,7 @@ class Door:
             self._within_quota(call)
         if call.service == "sts":
             return sts.answer(call, self.sessions)
-        return self._forward(call)
+        return self._forward(call, trace)
 
     def _require(self, call: Call, need: Need) -> None:
         decision = decide(call, need)
@@ -204,9 +204,9 @@ class Door:
 
     # --- do it ----------------------------------------------------------------------------------
 
-    def _forward(self, call: Call) -> Answer:
+    def _forward(self, call: Call, trace: _Trace) -> Answer:
         if call.service == "s3":
-            return self._forward_s3(call)
+            return self._forward_s3(call, trace)
         if call.service == "iam":
             own = accounts.own_work(call)
             if own is not None:
@@ -220,14 +220,15 @@ class Door:
         own = versions.own_work(call) if call.service == "secretsmanager" else None
         if own is not None:
             return own
-        if call.operation == "CreateKey":
-            call.params = {"KeyUsage": "ENCRYPT_DECRYPT", "MultiRegion": False} | call.params
+        if call.service == "kms":
+            kms.prepare(call)
         headers = {"content-type": _JSON, "x-amz-target": call.headers["x-amz-target"]}
         body = json.dumps(call.params).encode()
         return dispatch.call(call.service, call.region, "POST", headers=headers, body=body)
 
-    def _forward_s3(self, call: Call) -> Answer:
+    def _forward_s3(self, call: Call, trace: _Trace) -> Answer:
         if call.operation == "DeleteObjects":
+            trace.action, trace.resource = "s3:DeleteObject", s3.arn(call.params["Bucket"], "*")
             return objects.delete_many(call, lambda need: self._may(call, need))
         answer = objects.forward(call)
         missing = answer.status == 404 and call.operation in {"GetObject", "HeadObject"}
@@ -305,6 +306,15 @@ def refusal(call: Call, need: Need, decision: Decision) -> str:
         f"User: {call.principal.arn} is not authorized to perform: {need.action} "
         f"on resource: {where} {decision.because(need.action)}"
     )
+
+
+def _dialect(incoming: Incoming, service: str) -> str:
+    """Return a service that writes errors the way this client can read."""
+    if service in SERVICES:
+        return service
+    if "x-amz-target" in incoming.headers:
+        return "kms"
+    return "iam" if incoming.headers.get("content-type", "").startswith(_FORM) else "s3"
 
 
 def _message(incoming: Incoming) -> sigv4.Message:

@@ -109,7 +109,7 @@ class Cloud:
     ) -> Identity:
         """Make a user with an access key; `policies` are documents, `managed` ARNs."""
         made = self._child.ask(
-            "identity", name=name, policies=list(policies), managed=list(managed),
+            "identity", name=name, policies=list(policies), attached=list(managed),
             boundary=boundary,
         )
         return Identity(**made)
@@ -121,7 +121,7 @@ class Cloud:
         """Make a role; `trust` is a document, or the identity that may assume it."""
         document = trusts(trust.arn) if isinstance(trust, Identity) else trust
         made = self._child.ask(
-            "role", name=name, trust=document, policies=list(policies), managed=list(managed),
+            "role", name=name, trust=document, policies=list(policies), attached=list(managed),
             boundary=boundary,
         )
         return Role(name, made["arn"])

@@ -183,7 +183,7 @@ def applies(statement: Mapping[str, Any], document: Document, request: Request) 
     return (
         _action_matches(statement, request.action)
         and _resource_matches(statement, request, expand)
-        and holds(statement.get("Condition") or {}, request.context, expand)
+        and holds(statement.get("Condition", {}), request.context, expand)
     )
 
 

@@ -57,6 +57,15 @@ def needs(call: Call) -> list[Need]:
     return found
 
 
+def prepare(call: Call) -> None:
+    """Say what the engine would guess wrongly: it knows some keys by their plain id only."""
+    if call.operation == "CreateKey":
+        call.params = {"KeyUsage": "ENCRYPT_DECRYPT", "MultiRegion": False} | call.params
+    for name in ("KeyId", "TargetKeyId", "DestinationKeyId"):
+        if name in call.params and call.operation != "DeleteAlias":
+            call.params[name] = find(call.region, call.params[name]).id
+
+
 def find(region: str, name: Any) -> KeyInfo:
     """Return a key or raise KMS's error."""
     found = state.kms_key(region, name) if isinstance(name, str) and name else None

@@ -77,6 +77,8 @@ def needs(call: Call) -> list[Need]:
     """Return what an S3 call needs, KMS included. DeleteObjects is decided key by key."""
     if call.operation not in SUPPORTED:
         raise AwsError("NotImplemented", f"This cloud has no s3:{call.operation}.", 501)
+    if call.operation == "DeleteObjects":
+        return []
     found = [_main(call), *_extras(call)]
     return found + [need for use in _key_uses(call) for need in _with_key(call, *use)]
 

@@ -11,6 +11,7 @@ import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 
 import h11
 
@@ -107,7 +108,7 @@ def _event(protocol: h11.Connection, wire: socket.socket) -> object:
         if event is not h11.NEED_DATA:
             return event
         if protocol.they_are_waiting_for_100_continue:
-            go_on = h11.InformationalResponse(status_code=100, headers=[])
+            go_on = h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")
             wire.sendall(protocol.send(go_on) or b"")
         protocol.receive_data(wire.recv(_PIECE))
 
@@ -160,7 +161,7 @@ def _write(protocol: h11.Connection, wire: socket.socket, method: str, answer: A
     length = answer.headers.get("content-length") if method == "HEAD" else str(len(answer.body))
     if answer.status not in {204, 304}:
         headers.append(("content-length", length or "0"))
-    response = h11.Response(status_code=answer.status, headers=[
+    response = h11.Response(status_code=answer.status, reason=_reason(answer.status), headers=[
         (name.encode(), value.encode("latin-1", "replace")) for name, value in headers
     ])
     head = protocol.send(response) or b""
@@ -168,10 +169,19 @@ def _write(protocol: h11.Connection, wire: socket.socket, method: str, answer: A
     wire.sendall(head + body + (protocol.send(h11.EndOfMessage()) or b""))
 
 
+def _reason(status: int) -> bytes:
+    """Return a reason phrase; botocore misreads a status line that has none."""
+    try:
+        return HTTPStatus(status).phrase.encode()
+    except ValueError:
+        return b"Status"
+
+
 def _refuse(protocol: h11.Connection, wire: socket.socket, status: int) -> None:
     if protocol.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
         return
     response = h11.Response(
-        status_code=status, headers=[("connection", "close"), ("content-length", "0")]
+        status_code=status, reason=_reason(status),
+        headers=[("connection", "close"), ("content-length", "0")],
     )
     wire.sendall((protocol.send(response) or b"") + (protocol.send(h11.EndOfMessage()) or b""))

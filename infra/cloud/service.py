@@ -10,8 +10,9 @@ import resource
 import time
 from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
-from infra.cloud import dispatch, inventory, state, sts
+from infra.cloud import dispatch, inventory, managed, state, sts
 from infra.cloud.clock import Clock
 from infra.cloud.door import Door, RootKey
 from infra.cloud.metadata import Metadata
@@ -63,24 +64,24 @@ class Service:
             return getattr(self, what)(**arguments)
 
     def identity(
-        self, name: str, policies: list[Any], managed: list[str], boundary: Any
+        self, name: str, policies: list[Any], attached: list[str], boundary: Any
     ) -> dict[str, str]:
         """Make a user with an access key and the given policy documents."""
         _iam("CreateUser", UserName=name)
         user: Any = state.user(name)
-        self._grant("User", name, policies, managed)
+        self._grant("User", name, policies, attached)
         if boundary is not None:
             user.permissions_boundary_arn = self._boundary(name, boundary)
         key = state.iam().create_access_key(user_name=name, prefix="AKIA")
         return {"arn": user.arn, "key_id": key.access_key_id, "secret": key.secret_access_key}
 
     def role(
-        self, name: str, trust: Any, policies: list[Any], managed: list[str], boundary: Any
+        self, name: str, trust: Any, policies: list[Any], attached: list[str], boundary: Any
     ) -> dict[str, str]:
         """Make a role."""
         _iam("CreateRole", RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
         role: Any = state.role(name)
-        self._grant("Role", name, policies, managed)
+        self._grant("Role", name, policies, attached)
         if boundary is not None:
             role.permissions_boundary_arn = self._boundary(name, boundary)
         return {"arn": role.arn}
@@ -153,13 +154,13 @@ class Service:
             "Expiration": time.strftime(stamp, time.gmtime(now + 6 * 3600)),
         }
 
-    def _grant(self, kind: str, name: str, policies: list[Any], managed: list[str]) -> None:
+    def _grant(self, kind: str, name: str, policies: list[Any], attached: list[str]) -> None:
         for number, document in enumerate(policies):
             _iam(f"Put{kind}Policy", **{
                 f"{kind}Name": name, "PolicyName": f"policy-{number}",
                 "PolicyDocument": json.dumps(document),
             })
-        for arn in managed:
+        for arn in attached:
             _iam(f"Attach{kind}Policy", **{f"{kind}Name": name, "PolicyArn": arn})
 
     def _boundary(self, name: str, document: Any) -> str:
@@ -169,8 +170,7 @@ class Service:
 
 
 def _iam(action: str, **parameters: str) -> None:
-    from urllib.parse import urlencode
-
+    managed.know(parameters.values())
     form = urlencode({"Action": action, "Version": "2010-05-08", **parameters}).encode()
     answer = dispatch.call("iam", "us-east-1", "POST", headers=_FORM, body=form)
     if answer.status != 200:
