@@ -145,7 +145,7 @@ def _announce(groups: list[str], fresh: bool) -> None:
             f"Installing needs about {need} MB, and {free} MB are free on the disk of {ROOT}. "
             "Free some space, then run the same command again.   df -h ."
         )
-    print(_occasion(fresh).format(size=f"about {need} MB ({free / 1000:.0f} GB are free)"))
+    print(_occasion(fresh).format(size=f"about {need} MB ({free} MB are free)"))
     for group in groups:
         print(f"  {group:9} {known[group]['mb']:5} MB  {known[group]['text']}", flush=True)
 

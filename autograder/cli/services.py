@@ -111,6 +111,11 @@ class House:
         said = "".join(f"\n    {line}" for line in last)
         return f"it stopped with exit code {code}; {log} ends with:{said}"
 
+    def forget(self, name: str) -> None:
+        """Stop watching a service that has ended by itself."""
+        if name in self.running and self.running[name].poll() is not None:
+            self._tell_guard("-", self.running.pop(name).pid)
+
     def log(self, name: str) -> Path:
         """Return the file that holds what a service says."""
         return self.logs / f"{name}.log"

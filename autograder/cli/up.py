@@ -86,6 +86,7 @@ def _open(house: House, services: list[Service]) -> list[str]:
         problem = house.wait(service) if service.command else service.absent
         if problem:
             wrong.append(service.name)
+            house.forget(service.name)
             click.echo(f"  {service.name:6} does not work: {problem}", err=True)
         else:
             click.echo(f"  {service.name:6} {service.address}")
@@ -99,14 +100,14 @@ def _watch(house: House) -> None:
             ended = house.ended(name)
             if ended:
                 click.echo(f"{name}: {ended}", err=True)
-                house.running.pop(name)
+                house.forget(name)
         time.sleep(0.5)
 
 
 def _welcome(port: int, look: bool) -> None:
     first = _first_lab()
     if first:
-        click.echo(f"\nNext: in another terminal (or one of JupyterLab's)  ladder start {first}")
+        click.echo(f"\nNext, in another terminal:  ./ladder start {first}")
     click.echo("Ctrl-C stops everything.")
     if look:
         webbrowser.open(f"http://127.0.0.1:{port}/")
