@@ -1,329 +1,90 @@
-"""The pharmacy of one seed: its names, its cloud, its database, its traffic and its evidence."""
+"""The pharmacy of one seed: its cloud account, its database, and a rotation that can be stopped."""
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import gzip
 import hashlib
-import io
 import json
 import socket
 import ssl
-import tarfile
 import threading
-import zlib
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
+import larkmoor.pharmacy
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
-from larkmoor import DEPOTS, customers, stream
+from larkmoor import stream
+from larkmoor.evidence import Evidence, forms
+from larkmoor.pharmacy import ROLES, Morning, prescriptions
+from larkmoor.pharmacy_calls import Call, neighbours, other_name, published, workload
 
 from autograder import LearnerError, fixture, given
 from infra.cloud.fixtures import Identity, private_cloud
 from infra.cloud.gate import forwarder, listen
 
-Call = list[Any]  # [service, operation, parameters]
-NETWORK = [name.lower().replace(" ", "-") for name in DEPOTS]
-ROLES = ("intake", "dispatch", "rotator")
-REGIONS = ("eu-west-1", "eu-central-1", "eu-north-1", "eu-west-3")
-DRUGS = ("Larkostatin 20 mg", "Moorivent 100 mcg", "Fellaprim 5 mg", "Insulark 100 u/ml")
 REFUSALS = {"AccessDenied", "AccessDeniedException", "403"}
 
 
-# --- names ---------------------------------------------------------------------------------
+# --- what is drawn from the seed -------------------------------------------------------------
 
 
 @given("site.json")
 @fixture
 def site(seed: int) -> dict[str, Any]:
     """The names of one pharmacy; nothing in them can be known before they are read."""
-    rng = stream(seed, "pharmacy")
-    tag = f"{rng.integers(16**6):06x}"
-    depots = [NETWORK[i] for i in rng.permutation(len(NETWORK))[:3]]
-    roles = {
-        role: {
-            "name": f"{role}-{tag}",
-            "host": f"arn:aws:iam::123456789012:user/{role}-host-{tag}",
-        }
-        for role in ROLES
-    }
-    return {
-        "account": "123456789012",
-        "region": REGIONS[rng.integers(len(REGIONS))],
-        "bucket": f"larkmoor-rx-{tag}",
-        "inbox": ("inbox", "arrivals", "incoming")[rng.integers(3)],
-        "receipts": ("receipts", "slips", "acknowledged")[rng.integers(3)],
-        "key": f"alias/rx-{tag}",
-        "secret": f"rx/database-{tag}",
-        "network": NETWORK,
-        "depots": depots,
-        "roles": roles,
-        "database": {"host": "127.0.0.1", "port": 5433},
-    }
-
-
-def number(rng: Any) -> str:
-    """A prescription's number."""
-    return f"RX-{rng.integers(10**6):06d}"
-
-
-# --- the calls each role must be able to make, and those next to them -------------------------
+    return larkmoor.pharmacy.site(seed)
 
 
 @given("calls.json")
 @fixture
-def published(site: dict[str, Any], seed: int) -> dict[str, Any]:
-    """What the learner sees: each role's workload, and half of its neighbours."""
-    found = {}
-    for role in ROLES:
-        refused = [call for _, call in neighbours(site, role, seed)[::2]]
-        found[role] = {"passes": workload(site, role, seed), "refused": refused}
-    return found
+def calls(site: dict[str, Any], seed: int) -> dict[str, Any]:
+    """What the learner sees of each role's day, and of what lies next to it."""
+    return published(site, seed)
 
 
-def workload(site: dict[str, Any], role: str, seed: int) -> list[Call]:
-    """Thirty calls as recorded on a working day of this role."""
-    rng = stream(seed, "workload", role)
-    return {"intake": _intakes, "dispatch": _dispatches, "rotator": _rotations}[role](site, rng)
+@fixture
+def rows(seed: int) -> dict[str, Any]:
+    """A hundred prescriptions by number."""
+    found = prescriptions(stream(seed, "shelf"), seed, 100)
+    return {row["number"]: row for row in found}
 
 
-def _intakes(site: dict[str, Any], rng: Any) -> list[Call]:
-    depots = [NETWORK[i] for i in rng.integers(len(NETWORK), size=24)]
-    keys = [f"{site['inbox']}/{depot}/{number(rng)}.json" for depot in depots]
-    keys += [f"{site['receipts']}/{number(rng)}.json" for _ in range(6)]
-    return [_s3(site, "put_object", key, Body="{}") for key in keys]
+@fixture
+def morning(seed: int) -> Morning:
+    """This seed's batch."""
+    return Morning(seed)
 
 
-def _dispatches(site: dict[str, Any], rng: Any) -> list[Call]:
-    inbox, depots = site["inbox"], site["depots"]
-    lists = [
-        ["s3", "list_objects_v2", {"Bucket": site["bucket"], "Prefix": f"{inbox}/{depot}/{more}"}]
-        for depot in depots
-        for more in ("", "RX-0")
-    ]
-    reads = [
-        _s3(site, operation, f"{inbox}/{depots[i % 3]}/RX-{i % 6:06d}.json")
-        for i, operation in enumerate(["get_object"] * 18 + ["head_object"] * 3)
-    ]
-    return lists + reads + [["secretsmanager", "get_secret_value", {"SecretId": site["secret"]}]] * 3
+@given("batch.jsonl")
+@fixture
+def batch(morning: Morning) -> str:
+    """The batch as a file."""
+    return "\n".join([*morning.lines, ""])
 
 
-def _rotations(site: dict[str, Any], rng: Any) -> list[Call]:
-    """Five rotations of six calls. The version that is current is known at the time only."""
-    secret = {"SecretId": site["secret"]}
-    calls: list[Call] = []
-    for _ in range(5):
-        token = f"{rng.integers(2**62):032x}"
-        move = {"VersionStage": "AWSCURRENT", "MoveToVersionId": token}
-        put = {"ClientRequestToken": token, "SecretString": "{}", "VersionStages": ["AWSPENDING"]}
-        steps: list[tuple[str, dict[str, Any]]] = [
-            ("describe_secret", secret),
-            ("get_secret_value", secret | {"VersionStage": "AWSCURRENT"}),
-            ("get_random_password", {"PasswordLength": 32}),
-            ("put_secret_value", secret | put),
-            ("get_secret_value", secret | {"VersionId": token}),
-            ("update_secret_version_stage", secret | move | {"RemoveFromVersionId": "(current)"}),
-        ]
-        calls += [["secretsmanager", name, params] for name, params in steps]
-    return calls
+@fixture
+def evidence(seed: int) -> Evidence:
+    """This seed's folder."""
+    return Evidence(seed)
 
 
-def _s3(site: dict[str, Any], operation: str, key: str, **more: Any) -> Call:
-    return ["s3", operation, {"Bucket": site["bucket"], "Key": key, **more}]
+@given("evidence/")
+@fixture
+def desk_evidence(evidence: Evidence) -> dict[str, bytes]:
+    """The folder to try things on."""
+    return evidence.files
 
 
-def neighbours(site: dict[str, Any], role: str, seed: int) -> list[tuple[str, Call]]:
-    """Forty calls that are none of this role's business, each with what it would be doing."""
-    rng = stream(seed, "neighbours", role)
-    families = _everyones(site, role, rng) | {
-        "intake": _beside_intake, "dispatch": _beside_dispatch, "rotator": _beside_rotator,
-    }[role](site, rng)  # fmt: skip
-    drawn: list[tuple[str, Call]] = []
-    for family, calls in families.items():
-        drawn += [(family, calls[i]) for i in rng.permutation(len(calls))[:4]]
-    assert len(drawn) >= 40, "forty neighbours"
-    return [drawn[i] for i in sorted(rng.permutation(len(drawn))[:40])]
-
-
-def _everyones(site: dict[str, Any], role: str, rng: Any) -> dict[str, list[Call]]:
-    """What no role of the pharmacy may do."""
-    bucket, other = {"Bucket": site["bucket"]}, {"Bucket": other_name(site["bucket"])}
-    mine, others = site["roles"][role]["name"], [r for r in ROLES if r != role]
-    key, secret = {"KeyId": site["key"]}, {"SecretId": other_name(site["secret"])}
-    open_policy = json.dumps({"Version": "2012-10-17", "Statement": []})
-    attach = {"RoleName": mine, "PolicyArn": "arn:aws:iam::aws:policy/AdministratorAccess"}
-    arn = f"arn:aws:iam::{site['account']}:role/"
-    return {
-        "changing the bucket": [
-            ["s3", "delete_bucket_policy", bucket],
-            ["s3", "put_bucket_policy", bucket | {"Policy": open_policy}],
-            ["s3", "delete_bucket_encryption", bucket],
-            ["s3", "delete_public_access_block", bucket],
-            ["s3", "put_bucket_versioning", bucket | {"VersioningConfiguration": {"Status": "Suspended"}}],
-            ["s3", "get_bucket_policy", bucket],
-        ],
-        "reaching another bucket": [
-            ["s3", "get_object", other | {"Key": f"{site['inbox']}/{site['depots'][0]}/RX-000000.json"}],
-            ["s3", "put_object", other | {"Key": f"{site['inbox']}/{site['depots'][0]}/{number(rng)}.json", "Body": "{}"}],
-            ["s3", "list_objects_v2", other | {"Prefix": f"{site['inbox']}/{site['depots'][0]}/"}],
-            ["s3", "list_buckets", {}],
-        ],
-        "changing the key": [
-            ["kms", "disable_key", key],
-            ["kms", "schedule_key_deletion", key | {"PendingWindowInDays": 7}],
-            ["kms", "put_key_policy", key | {"Policy": open_policy}],
-            ["kms", "disable_key_rotation", key],
-            ["kms", "create_grant", key | {"GranteePrincipal": arn + mine, "Operations": ["Decrypt"]}],
-            ["kms", "update_alias", {"AliasName": site["key"], "TargetKeyId": other_name(site["key"])}],
-        ],
-        "using a key by itself": [
-            ["kms", "encrypt", key | {"Plaintext": "x"}],
-            ["kms", "generate_data_key", key | {"KeySpec": "AES_256"}],
-            ["kms", "decrypt", {"CiphertextBlob": "(a ciphertext of the key)"}],
-            ["kms", "generate_data_key_without_plaintext", key | {"KeySpec": "AES_256"}],
-            ["kms", "encrypt", {"KeyId": other_name(site["key"]), "Plaintext": "x"}],
-        ],
-        "reaching another secret": [
-            ["secretsmanager", "get_secret_value", secret],
-            ["secretsmanager", "describe_secret", secret],
-            ["secretsmanager", "put_secret_value", secret | {"SecretString": "{}"}],
-            ["secretsmanager", "delete_secret", secret],
-            ["secretsmanager", "list_secrets", {}],
-        ],
-        "destroying the secret": [
-            ["secretsmanager", "delete_secret", {"SecretId": site["secret"]}],
-            ["secretsmanager", "update_secret", {"SecretId": site["secret"], "Description": "mine"}],
-            ["secretsmanager", "put_resource_policy", {"SecretId": site["secret"], "ResourcePolicy": open_policy}],
-            ["secretsmanager", "tag_resource", {"SecretId": site["secret"], "Tags": [{"Key": "a", "Value": "b"}]}],
-        ],
-        "giving itself rights": [
-            ["iam", "attach_role_policy", attach],
-            ["iam", "put_role_policy", {"RoleName": mine, "PolicyName": "more", "PolicyDocument": open_policy}],
-            ["iam", "update_assume_role_policy", {"RoleName": mine, "PolicyDocument": open_policy}],
-            ["iam", "create_access_key", {"UserName": f"{role}-host"}],
-            ["iam", "create_user", {"UserName": "friend"}],
-            ["iam", "delete_role_policy", {"RoleName": mine, "PolicyName": "work"}],
-        ],
-        "becoming another role": [
-            ["sts", "assume_role", {"RoleArn": arn + site["roles"][r]["name"], "RoleSessionName": "other"}]
-            for r in others
-        ],
-    }  # fmt: skip
-
-
-def _beside_intake(site: dict[str, Any], rng: Any) -> dict[str, list[Call]]:
-    inbox, receipts = site["inbox"], site["receipts"]
-    stored = f"{inbox}/{site['depots'][0]}/RX-000000.json"
-    bucket = {"Bucket": site["bucket"]}
-    return _reading(site, stored) | {
-        "listing": [
-            ["s3", "list_objects_v2", bucket],
-            ["s3", "list_objects_v2", bucket | {"Prefix": f"{inbox}/"}],
-            ["s3", "list_objects_v2", bucket | {"Prefix": f"{receipts}/"}],
-            ["s3", "list_objects", bucket | {"Prefix": stored}],
-            ["s3", "list_object_versions", bucket],
-        ],
-        "writing where nothing arrives": [
-            _s3(site, "put_object", f"{name}/{number(rng)}.json", Body="{}")
-            for name in (f"{inbox}-old", f"{receipts}2", f"old/{inbox}", "audit", f"{inbox[:-1]}")
-        ] + [_s3(site, "put_object", inbox, Body="{}")],
-        "removing": [
-            _s3(site, "delete_object", stored),
-            _s3(site, "delete_object", f"{receipts}/RX-000000.json"),
-            ["s3", "delete_objects", bucket | {"Delete": {"Objects": [{"Key": stored}]}}],
-        ],
-        "reading the secret": [
-            ["secretsmanager", "get_secret_value", {"SecretId": site["secret"]}],
-            ["secretsmanager", "describe_secret", {"SecretId": site["secret"]}],
-        ],
-    }  # fmt: skip
-
-
-def _beside_dispatch(site: dict[str, Any], rng: Any) -> dict[str, list[Call]]:
-    inbox, depots, bucket = site["inbox"], site["depots"], {"Bucket": site["bucket"]}
-    foreign = [name for name in NETWORK if name not in depots]
-    elsewhere = [foreign[i] for i in rng.permutation(len(foreign))[:3]]
-    near = [f"{inbox}/{d}-annex" for d in depots] + [f"{inbox}-old/{d}" for d in depots]
-    return {
-        "reading another depot's": [
-            _s3(site, "get_object", f"{place}/RX-000000.json")
-            for place in [f"{inbox}/{depot}" for depot in elsewhere] + near[::2]
-        ] + [_s3(site, "get_object", f"{site['receipts']}/RX-000000.json")],
-        "listing more than its depots": [
-            ["s3", "list_objects_v2", bucket | more]
-            for more in (
-                {}, {"Prefix": ""}, {"Prefix": f"{inbox}/"}, {"Prefix": f"{inbox}/{elsewhere[0]}/"},
-                {"Prefix": f"{near[0]}/"}, {"Prefix": f"{near[4]}/"}, {"Prefix": f"{inbox}/{depots[0]}"},
-            )
-        ] + [["s3", "list_object_versions", bucket | {"Prefix": f"{inbox}/{depots[0]}/"}]],
-        "writing": [
-            _s3(site, "put_object", f"{inbox}/{depots[0]}/{number(rng)}.json", Body="{}"),
-            _s3(site, "put_object", f"{site['receipts']}/{number(rng)}.json", Body="{}"),
-            _s3(site, "delete_object", f"{inbox}/{depots[1]}/RX-000001.json"),
-            _s3(site, "put_object_acl", f"{inbox}/{depots[1]}/RX-000001.json", ACL="private"),
-            _s3(site, "put_object_tagging", f"{inbox}/{depots[2]}/RX-000002.json", Tagging={"TagSet": []}),
-        ],
-        "looking around its objects": [
-            _s3(site, "get_object_acl", f"{inbox}/{depots[0]}/RX-000000.json"),
-            _s3(site, "get_object_tagging", f"{inbox}/{depots[1]}/RX-000001.json"),
-            ["s3", "get_bucket_acl", bucket],
-        ],
-        "changing the secret": [
-            ["secretsmanager", "put_secret_value", {"SecretId": site["secret"], "SecretString": "{}"}],
-            ["secretsmanager", "list_secret_version_ids", {"SecretId": site["secret"]}],
-            ["secretsmanager", "update_secret_version_stage", {
-                "SecretId": site["secret"], "VersionStage": "AWSCURRENT", "MoveToVersionId": "0" * 32}],
-        ],
-    }  # fmt: skip
-
-
-def _beside_rotator(site: dict[str, Any], rng: Any) -> dict[str, list[Call]]:
-    stored = f"{site['inbox']}/{site['depots'][0]}/RX-000000.json"
-    receipt = f"{site['receipts']}/RX-000000.json"
-    secret = {"SecretId": site["secret"]}
-    return _reading(site, stored) | {
-        "listing": [
-            ["s3", "list_objects_v2", {"Bucket": site["bucket"]}],
-            ["s3", "list_objects_v2", {"Bucket": site["bucket"], "Prefix": f"{site['inbox']}/"}],
-        ],
-        "writing": [
-            _s3(site, "put_object", f"{site['inbox']}/{site['depots'][0]}/{number(rng)}.json", Body="{}"),
-            _s3(site, "put_object", receipt, Body="{}"),
-            _s3(site, "delete_object", stored),
-        ],
-        "making and unmaking secrets": [
-            ["secretsmanager", "create_secret", {"Name": f"rx/{number(rng)}", "SecretString": "{}"}],
-            ["secretsmanager", "delete_resource_policy", secret],
-            ["secretsmanager", "get_resource_policy", secret],
-            ["secretsmanager", "restore_secret", secret],
-        ],
-        "reaching a secret with a longer name": [
-            ["secretsmanager", operation, {"SecretId": site["secret"] + more}]
-            for operation in ("get_secret_value", "describe_secret")
-            for more in ("-copy", "/staging")
-        ],
-    }  # fmt: skip
-
-
-def _reading(site: dict[str, Any], stored: str) -> dict[str, list[Call]]:
-    receipt = f"{site['receipts']}/RX-000000.json"
-    operations = ("get_object", "head_object", "get_object_tagging", "get_object_acl")
-    return {
-        "reading": [
-            _s3(site, operation, key) for operation in operations for key in (stored, receipt)
-        ]
-    }
-
-
-def other_name(name: str) -> str:
-    """A neighbour's name that begins with ours."""
-    return f"{name}-archive"
+@given("canaries.txt")
+@fixture
+def desk_canaries(evidence: Evidence) -> str:
+    """What may lie in it."""
+    return "\n".join([*evidence.canaries, ""])
 
 
 # --- the account ---------------------------------------------------------------------------
@@ -449,17 +210,41 @@ class Estate:
         call = ["sts", "assume_role", {"RoleArn": self._arn(role), "RoleSessionName": "other"}]
         return all(self.attempt(one, call) in REFUSALS for one in (*others, self.stranger("guest", "s3:*")))
 
+    def lock(self, place: dict[str, str]) -> str:
+        """The ARN of the key that an object is under; empty when it is under none."""
+        return str(self.s3.head_object(**place).get("SSEKMSKeyId", ""))
+
+    def stores(self, identity: Any, place: dict[str, str], algorithm: str = "", key: str = "") -> bool:
+        """Can somebody store the object, asking for this encryption?"""
+        wish = {"ServerSideEncryption": algorithm} if algorithm else {}
+        wish |= {"SSEKMSKeyId": key} if key else {}
+        return not self.attempt(identity, ["s3", "put_object", place | wish | {"Body": "to whom"}])
+
+    def is_kept_private(self) -> bool:
+        """Are all four switches against a public bucket on?"""
+        found = self.s3.get_public_access_block(Bucket=self.site["bucket"])
+        return all(found["PublicAccessBlockConfiguration"].values())
+
+    def renews(self, key: str) -> bool:
+        """Does the key get new material every year?"""
+        return bool(self.kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"])
+
+    def deploy_again(self) -> str:
+        """Run the learner's stack once more; the ARN behind the alias afterwards."""
+        self.work.deploy(self.site, ["intake", "dispatch"])
+        return self.key()
+
     def read(self, identity: Any, place: dict[str, str]) -> bytes:
         """The bytes that somebody gets."""
         return bytes(self.client("s3", identity).get_object(**place)["Body"].read())
 
     def take_in(self, morning: Morning) -> tuple[dict[str, Any], list[dict[str, Any]], list[bytes]]:
         """Let the intake role take a batch in: what is stored, what is logged, what can be found."""
-        self.work.env.update(self.env(self.deployer))
         self.work.deploy(self.site, ["intake"])
         before = set(self.work.files("**/*"))
         self.work.write("morning.jsonl", "\n".join([*morning.lines, ""]).encode())
-        env = self.env(self.role("intake"))
+        self.intake = self.role("intake")
+        env = self.env(self.intake)
         program = self.work.run("intake.py", "site.json", "morning.jsonl", env=env)
         assert program.wait() == 0, "the intake program did not end well"
         written = set(self.work.files("**/*")) - before - {"morning.jsonl"}
@@ -468,6 +253,12 @@ class Estate:
         left = [form for secret in secrets for form in forms(secret) if form in remains]
         entries = [json.loads(line) for line in self.work.read("intake.log").splitlines()]
         return self._stored(), entries, left
+
+    def intake_cannot_look(self) -> bool:
+        """Are the intake's own rights, which stored a batch, too few to read it?"""
+        listed = self.s3.list_objects_v2(Bucket=self.site["bucket"])["Contents"]
+        place = {"Bucket": self.site["bucket"], "Key": listed[0]["Key"]}
+        return self.attempt(self.intake, ["s3", "get_object", place]) in REFUSALS
 
     def _stored(self) -> dict[str, Any]:
         """Every prescription in the inbox by number, where its depot looks for it."""
@@ -692,215 +483,12 @@ class Rotation:
 
 
 @fixture
-def rotation(estate: Estate, pharmacy: Pharmacy, work: Any, cloud: Any, site: dict[str, Any]) -> Iterator[Rotation]:
+def rotation(
+    estate: Estate, pharmacy: Pharmacy, work: Any, cloud: Any, site: dict[str, Any]
+) -> Iterator[Rotation]:
     """An account, a database, and a seam between the rotation and Secrets Manager."""
     listener = work.listen(4568)
     seam = Seam(forwarder(*cloud.address))
     env = {"AWS_ENDPOINT_URL_SECRETS_MANAGER": f"http://127.0.0.1:{listener.getsockname()[1]}"}
     with listen(listener, seam):
         yield Rotation(estate, pharmacy, seam, env)
-
-
-@fixture
-def rows(seed: int) -> dict[str, Any]:
-    """A hundred prescriptions by number."""
-    found = prescriptions(stream(seed, "shelf"), seed, 100)
-    return {row["number"]: row for row in found}
-
-
-# --- what arrives in the morning -------------------------------------------------------------
-
-
-def people(seed: int, count: int) -> list[dict[str, str]]:
-    """Customers of this seed, no two of one name."""
-    table = customers(seed, 3 * count).drop_duplicates("name").head(count)
-    return [{k: str(v) for k, v in row.items()} for row in table.to_dict("records")]
-
-
-def prescriptions(rng: Any, seed: int, count: int) -> list[dict[str, Any]]:
-    """Prescriptions, no two of one number or one person."""
-    numbers = rng.choice(10**6, count, replace=False)
-    return [
-        {
-            "number": f"RX-{numbers[i]:06d}",
-            "depot": NETWORK[rng.integers(len(NETWORK))],
-            "patient": who["name"],
-            "person_number": who["person_number"],
-            "phone": who["phone"],
-            "drug": DRUGS[rng.integers(len(DRUGS))],
-        }
-        for i, who in enumerate(people(seed, count))
-    ]
-
-
-class Morning:
-    """A batch of prescriptions, some of them not what they should be.
-
-    `outcomes` gives for each line the prescription if it must be stored, otherwise nothing;
-    `canaries` are ten things of these lines that nobody may find in a log.
-    """
-
-    def __init__(self, seed: int) -> None:
-        rng = stream(seed, "morning")
-        rows = prescriptions(rng, seed, 23)
-        good = rows[:16]
-        for row in good[:4]:
-            row["note"] = base64.b64encode(f"for {row['patient']}".encode()).decode()
-        bad, personal = self._bad(rows[16:])
-        lines = [(json.dumps(row, ensure_ascii=False), row) for row in good]
-        lines += [(text, None) for text in bad]
-        order = rng.permutation(len(lines))
-        self.lines = [lines[i][0] for i in order]
-        self.outcomes: list[dict[str, Any] | None] = [lines[i][1] for i in order]
-        personal += [good[0]["patient"], good[1]["person_number"], good[2]["phone"]]
-        self.canaries: list[str] = personal
-
-    @staticmethod
-    def _bad(rows: list[dict[str, Any]]) -> tuple[list[str], list[str]]:
-        hidden = [row["patient"] for row in rows]
-        hidden[1] = rows[1]["person_number"]
-        rows[1]["number"] = rows[1]["person_number"]
-        rows[2]["number"] += f" {rows[2]['patient']}"
-        rows[3]["depot"] = f"c/o {rows[3]['patient']}"
-        del rows[4]["depot"]
-        rows[5]["number"] = {"patient": rows[5]["patient"]}
-        texts = [json.dumps(row, ensure_ascii=False) for row in rows]
-        texts[0] = texts[0][: -len('"}') - 5]
-        texts[6] = json.dumps(f"{rows[6]['patient']} rang about {rows[6]['drug']}")
-        return texts, hidden
-
-
-@fixture
-def morning(seed: int) -> Morning:
-    """This seed's batch."""
-    return Morning(seed)
-
-
-@given("batch.jsonl")
-@fixture
-def batch(morning: Morning) -> str:
-    """The batch as a file."""
-    return "\n".join(morning.lines) + "\n"
-
-
-def forms(secret: str) -> set[bytes]:
-    """The forms in which a log may give a secret away: plain, escaped, in base64, hex or a URL."""
-    raw = secret.encode()
-    found = {raw, json.dumps(secret)[1:-1].encode(), raw.hex().encode(), quote(secret).encode()}
-    for before in range(3):
-        whole = base64.b64encode(b"\0" * before + raw)
-        first, last = -(-before * 4 // 3), (before + len(raw)) * 4 // 3
-        found.add(whole[first:last])
-    return found | {form.replace(b"+", b"-").replace(b"/", b"_") for form in found}
-
-
-# --- evidence ------------------------------------------------------------------------------
-
-
-class Evidence:
-    """A folder in which ten canaries may lie: `files` by path, `truth` as pairs of canary, entry."""
-
-    def __init__(self, seed: int) -> None:
-        rng = stream(seed, "evidence")
-        who = people(seed, 8)
-        self.canaries = [p["name"].replace(" ", f" {rng.choice(list('ÅÆØÖÜ'))}. ") for p in who[:5]]
-        self.canaries += [p["person_number"] for p in who[5:]]
-        self.canaries += [f"rx-{rng.integers(2**60):015x}" for _ in range(2)]
-        places = ["log", "old log", "trace", "basic", "layer", "env", "blob", "message"]
-        homes = {places[p]: self.canaries[i] for i, p in enumerate(rng.permutation(len(places)))}
-        homes["deep"], homes["attic"] = homes["log"], homes["layer"]
-        near = [c[:-1] + ("x" if c[-1] != "x" else "y") for c in self.canaries]
-        self.files = _logs(homes, near) | {"image.tar": _image(homes, near)} | _repository(homes, near)
-        self.files["handover.txt"] = "\n".join([*near, _b64(" ".join(near))]).encode()
-        entries = dict.fromkeys(("log", "old log", "trace", "basic"), "logs")
-        entries |= dict.fromkeys(("layer", "env", "deep"), "image.tar")
-        entries |= dict.fromkeys(("blob", "message", "attic"), "repo")
-        self.truth = {(canary, entries[place]) for place, canary in homes.items()}
-
-
-@fixture
-def evidence(seed: int) -> Evidence:
-    """This seed's folder."""
-    return Evidence(seed)
-
-
-@given("evidence/")
-@fixture
-def desk_evidence(evidence: Evidence) -> dict[str, bytes]:
-    """The folder to try things on."""
-    return evidence.files
-
-
-@given("canaries.txt")
-@fixture
-def desk_canaries(evidence: Evidence) -> str:
-    """What may lie in it."""
-    return "\n".join(evidence.canaries) + "\n"
-
-
-def _b64(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
-
-
-def _logs(homes: dict[str, str], near: list[str]) -> dict[str, bytes]:
-    lines = [f"07:{i:02d} stored RX-{i:06d} {near[i % len(near)]}" for i in range(40)]
-    old = [*lines[:20], f"07:20 label printed for {homes['old log']}", *lines[20:]]
-    trace = [{"span": i, "note": near[i]} for i in range(9)] + [{"note": f"to {homes['trace']}"}]
-    basic = _b64(f"screen:{homes['basic']}")
-    return {
-        "logs/app.log": "\n".join([*lines, f"08:01 {homes['log']} rang"]).encode(),
-        "logs/app.log.1.gz": gzip.compress("\n".join(old).encode(), mtime=0),
-        "logs/trace.jsonl": "\n".join(map(json.dumps, trace)).encode(),
-        "logs/requests.log": f"GET /rx 200\nAuthorization: Basic {basic}\nGET /rx 200\n".encode(),
-    }
-
-
-def _image(homes: dict[str, str], near: list[str]) -> bytes:
-    """What `docker save` writes: a configuration, and layers of which a later one deletes."""
-    env = [f"TOKEN={_b64('token=' + homes['env'] + ';')}", f"OTHER={_b64(near[0])}"]
-    deep = json.dumps({"backup": _b64(json.dumps({"patient": homes["deep"]}))})
-    first = {"app/settings.ini": f"[contact]\nname = {homes['layer']}\n".encode(), "app/a.py": b"1"}
-    second = {"app/.wh.settings.ini": b"", "app/near.txt": "\n".join(near).encode()}
-    third = {"var/backup.json": deep.encode()}
-    files = {"config.json": json.dumps({"config": {"Env": env}}).encode()}
-    files |= {"1/layer.tar": _tar(first), "2/layer.tar": _tar(second)}
-    files["3/layer.tar.gz"] = gzip.compress(_tar(third), mtime=0)
-    manifest = [{"Config": "config.json", "Layers": [name for name in files if "layer" in name]}]
-    return _tar(files | {"manifest.json": json.dumps(manifest).encode()})
-
-
-def _tar(files: dict[str, bytes]) -> bytes:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as archive:
-        for name, data in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            archive.addfile(member, io.BytesIO(data))
-    return out.getvalue()
-
-
-def _repository(homes: dict[str, str], near: list[str]) -> dict[str, bytes]:
-    """A repository that was never packed; its newest commit was taken back by a hard reset."""
-    objects: dict[str, bytes] = {}
-
-    def put(kind: str, data: bytes) -> str:
-        whole = f"{kind} {len(data)}\0".encode() + data
-        name = hashlib.sha1(whole).hexdigest()
-        objects[f"repo/.git/objects/{name[:2]}/{name[2:]}"] = zlib.compress(whole)
-        return name
-
-    def commit(text: str, message: str, parent: str = "") -> str:
-        blob = put("blob", text.encode())
-        tree = put("tree", b"100644 intake.py\0" + bytes.fromhex(blob))
-        who = "Robin Vale <robin@larkmoor.example> 1760000000 +0000"
-        above = f"parent {parent}\n" if parent else ""
-        return put(
-            "commit",
-            f"tree {tree}\n{above}author {who}\ncommitter {who}\n\n{message}\n".encode(),
-        )
-
-    first = commit("\n".join(near), "Take prescriptions in")
-    head = commit("print('ok')\n", f"Greet {homes['message']} by name", first)
-    commit(f"TEST = {homes['blob']!r}\n# {_b64('seen: ' + homes['attic'])}\n", "Try it", head)
-    refs = {"repo/.git/HEAD": b"ref: refs/heads/main\n", "repo/.git/refs/heads/main": head.encode()}
-    return objects | refs | {"repo/intake.py": b"print('ok')\n"}

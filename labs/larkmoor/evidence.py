@@ -1,0 +1,119 @@
+"""A folder of evidence in which ten canaries may lie, packed as they are in real life, and nothing else of theirs.
+
+Logs, an image as `docker save` writes it, a git repository of loose objects. Runs neither docker nor git.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import io
+import json
+import tarfile
+import zlib
+from urllib.parse import quote
+
+from .draw import stream
+from .pharmacy import people
+
+
+def forms(secret: str) -> set[bytes]:
+    """The forms in which a log may give a secret away: plain, escaped, in base64, hex or a URL."""
+    raw = secret.encode()
+    found = {raw, json.dumps(secret)[1:-1].encode(), raw.hex().encode(), quote(secret).encode()}
+    for before in range(3):
+        whole = base64.b64encode(b"\0" * before + raw)
+        first, last = -(-before * 4 // 3), (before + len(raw)) * 4 // 3
+        found.add(whole[first:last])
+    return found | {form.replace(b"+", b"-").replace(b"/", b"_") for form in found}
+
+
+class Evidence:
+    """A folder in which ten canaries may lie: `files` by path, `truth` as pairs of canary, entry."""
+
+    def __init__(self, seed: int) -> None:
+        rng = stream(seed, "evidence")
+        who = people(seed, 8)
+        self.canaries = [p["name"].replace(" ", f" {rng.choice(list('ÅÆØÖÜ'))}. ") for p in who[:5]]
+        self.canaries += [p["person_number"] for p in who[5:]]
+        self.canaries += [f"rx-{rng.integers(2**60):015x}" for _ in range(2)]
+        places = ["log", "old log", "trace", "path", "layer", "env", "blob", "message"]
+        homes = {places[p]: self.canaries[i] for i, p in enumerate(rng.permutation(len(places)))}
+        homes |= {"deep": homes["log"], "attic": homes["layer"], "basic": homes["env"]}
+        near = [c[:-1] + ("x" if c[-1] != "x" else "y") for c in self.canaries]
+        self.files = _logs(homes, near) | {"image.tar": _image(homes, near)} | _repository(homes, near)
+        self.files["handover.txt"] = "\n".join([*near, _b64(" ".join(near))]).encode()
+        entries = dict.fromkeys(("log", "old log", "trace", "path", "basic"), "logs")
+        entries |= dict.fromkeys(("layer", "env", "deep"), "image.tar")
+        entries |= dict.fromkeys(("blob", "message", "attic"), "repo")
+        self.truth = {(canary, entries[place]) for place, canary in homes.items()}
+
+
+def _b64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def _logs(homes: dict[str, str], near: list[str]) -> dict[str, bytes]:
+    lines = [f"07:{i:02d} stored RX-{i:06d} {near[i % len(near)]}" for i in range(40)]
+    old = [*lines[:20], f"07:20 label printed for {homes['old log']}", *lines[20:]]
+    trace = [{"span": i, "note": near[i]} for i in range(9)] + [{"note": f"to {homes['trace']}"}]
+    basic = _b64(f"screen:{homes['basic']}")
+    path = _b64(f"label for {homes['path']}").replace("+", "-").replace("/", "_").rstrip("=")
+    return {
+        "logs/app.log": "\n".join([*lines, f"08:01 {homes['log']} rang"]).encode(),
+        "logs/app.log.1.gz": gzip.compress("\n".join(old).encode(), mtime=0),
+        "logs/trace.jsonl": "\n".join(map(json.dumps, trace)).encode(),
+        "logs/requests.log": f"GET /rx 200\nAuthorization: Basic {basic}\nGET /print/{path}/now 200\n".encode(),
+    }
+
+
+def _image(homes: dict[str, str], near: list[str]) -> bytes:
+    """What `docker save` writes: a configuration, and layers of which a later one deletes."""
+    env = [f"TOKEN={_b64('token=' + homes['env'] + ';')}", f"OTHER={_b64(near[0])}"]
+    deep = json.dumps({"backup": _b64(json.dumps({"patient": homes["deep"]}))})
+    first = {"app/settings.ini": f"[contact]\nname = {homes['layer']}\n".encode(), "app/a.py": b"1"}
+    second = {"app/.wh.settings.ini": b"", "app/near.txt": "\n".join(near).encode()}
+    third = {"var/backup.json": deep.encode()}
+    files = {"config.json": json.dumps({"config": {"Env": env}}).encode()}
+    files |= {"1/layer.tar": _tar(first), "2/layer.tar": _tar(second)}
+    files["3/layer.tar.gz"] = gzip.compress(_tar(third), mtime=0)
+    manifest = [{"Config": "config.json", "Layers": [name for name in files if "layer" in name]}]
+    return _tar(files | {"manifest.json": json.dumps(manifest).encode()})
+
+
+def _tar(files: dict[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for name, data in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return out.getvalue()
+
+
+def _repository(homes: dict[str, str], near: list[str]) -> dict[str, bytes]:
+    """A repository that was never packed; its newest commit was taken back by a hard reset."""
+    objects: dict[str, bytes] = {}
+
+    def put(kind: str, data: bytes) -> str:
+        whole = f"{kind} {len(data)}\0".encode() + data
+        name = hashlib.sha1(whole).hexdigest()
+        objects[f"repo/.git/objects/{name[:2]}/{name[2:]}"] = zlib.compress(whole)
+        return name
+
+    def commit(text: str, message: str, parent: str = "") -> str:
+        blob = put("blob", text.encode())
+        tree = put("tree", b"100644 intake.py\0" + bytes.fromhex(blob))
+        who = "Robin Vale <robin@larkmoor.example> 1760000000 +0000"
+        above = f"parent {parent}\n" if parent else ""
+        return put(
+            "commit",
+            f"tree {tree}\n{above}author {who}\ncommitter {who}\n\n{message}\n".encode(),
+        )
+
+    first = commit("\n".join(near), "Take prescriptions in")
+    head = commit("print('ok')\n", f"Greet {homes['message']} by name", first)
+    commit(f"TEST = {homes['blob']!r}\n# {_b64('seen: ' + homes['attic'])}\n", "Try it", head)
+    refs = {"repo/.git/HEAD": b"ref: refs/heads/main\n", "repo/.git/refs/heads/main": head.encode()}
+    return objects | refs | {"repo/intake.py": b"print('ok')\n"}
