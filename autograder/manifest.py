@@ -141,10 +141,19 @@ class Mistake(Record, frozen=True):
     id: str = ""
 
 
+class Survivor(Record, frozen=True):
+    """A mutant that changes nothing anybody could see. `snippet` is text of its line."""
+
+    file: str
+    snippet: str
+    reason: str
+
+
 class MistakeFile(Record, frozen=True):
     """mistakes.toml as written."""
 
     mistake: tuple[Mistake, ...] = ()
+    survivor: tuple[Survivor, ...] = ()
 
 
 class Lab:

@@ -1,0 +1,192 @@
+"""Judges many submissions of one lab on the graded path, a few at a time. Decides nothing.
+
+The seeds come from a fixed secret, so that a proof can be repeated anywhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from autograder.court import Court, Job
+from autograder.lies import RECORDED
+from autograder.manifest import Lab
+from autograder.sandbox import Box, Launcher, Limits
+from autograder.seeds import desk_seed, epoch, grading_seeds
+from autograder.submission import Submission
+from autograder.verdict import CheckResult, LabResult, Verdict
+
+SECRET = b"ladder prove"
+WORKERS = 2
+MAX_RECORD = 4 << 20
+
+
+@dataclass(frozen=True)
+class Task:
+    """One submission to be judged. `learner` decides data and seeds."""
+
+    name: str
+    files: Mapping[str, bytes]
+    learner: str = "prover"
+    seeds: int = 2
+    skip: int = 0
+    only: tuple[str, ...] = ()
+    until_failure: bool = False
+    graded: bool = True
+    cpu: float = 0.0
+
+
+class Enough(Exception):
+    """One check has failed: the rest of this submission need not be judged."""
+
+
+class Rig:
+    """A judge and some launchers for one lab; use it as a context manager."""
+
+    def __init__(self, lab: Lab, mode: str, layers: Sequence[str] = (), binds: Sequence[Path] = ()):
+        self.lab, self.mode, self.layers, self.binds = lab, mode, tuple(layers), list(binds)
+        self.stack = contextlib.ExitStack()
+        self.local = threading.local()
+        self.lock = threading.Lock()
+        self.slots = 0
+        self.cpu = 0.0
+
+    def __enter__(self) -> Rig:
+        self.court = self.stack.enter_context(Court(self.lab, self.mode))
+        self.workers = ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1))
+        self.stack.callback(self.workers.shutdown, cancel_futures=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.workers.shutdown(cancel_futures=True)
+        self.stack.close()
+
+    @property
+    def checks(self) -> Mapping[str, CheckResult]:
+        """The lab's checks as the judge declared them."""
+        return self.court.checks
+
+    def judge(self, tasks: Sequence[Task]) -> list[LabResult]:
+        """Judge submissions, some at a time; results in order. What is ungraded is tried again."""
+        return list(self.workers.map(self._judge, tasks))
+
+    def each(self, tasks: Sequence[Task], work: Callable[[Task], Any]) -> Iterator[Any]:
+        """Do something of one's own for each task, some at a time."""
+        return self.workers.map(work, tasks)
+
+    def record(self, files: Mapping[str, bytes], learner: str) -> dict[str, bytes]:
+        """Judge files on a learner's desk and return what they left in the recorder's folder."""
+        boxes = Recording(self._boxes())
+        self._run(Task("recorder", files, learner, graded=False), boxes)
+        return boxes.found
+
+    def _judge(self, task: Task) -> LabResult:
+        result = self._run(task)
+        return self._run(task) if result.ungraded else result
+
+    def _run(self, task: Task, boxes: Any = None) -> LabResult:
+        seen: list[CheckResult] = []
+
+        def tell(one: CheckResult) -> None:
+            seen.append(one)
+            if task.until_failure and one.verdict not in (Verdict.PASSED, Verdict.UNGRADED):
+                raise Enough
+
+        try:
+            result = self.court.judge(
+                self._job(task), boxes or Tight(self._boxes(), task.cpu), tell
+            )
+        except Enough:
+            result = self.court.ungraded(self._job(task), "")
+            result = _with(result, tuple(seen))
+        with self.lock:
+            self.cpu += result.cpu or sum(c.cpu for c in seen)
+        return result
+
+    def _job(self, task: Task) -> Job:
+        lab, names = self.lab, list(self.checks)
+        desk = desk_seed(lab.course.file.title, lab.id, task.learner)
+        count = task.skip + task.seeds
+        made = grading_seeds(SECRET, lab.id, "prove", task.learner, names, count)
+        seeds = {name: made[name][task.skip :] if task.graded else [desk] for name in names}
+        return Job(
+            Submission(lab.id, task.learner, task.files), seeds, desk, sealed=task.graded,
+            epoch=epoch(SECRET), mode=self.mode, layers=self.layers, only=task.only,
+        )  # fmt: skip
+
+    def _boxes(self) -> Slot:
+        """Return this thread's own launcher."""
+        if not hasattr(self.local, "slot"):
+            imports = ["autograder.cells"] * self.lab.notebook + self.lab.imports()
+            kind: Any = self.lab.launcher
+            launcher = Launcher(kind, imports, self.mode, self.binds)
+            with self.lock:
+                number, self.slots = self.slots, self.slots + 1
+                self.stack.enter_context(launcher)
+            self.local.slot = Slot(launcher, number)
+        slot: Slot = self.local.slot
+        return slot
+
+
+def _with(result: LabResult, checks: tuple[CheckResult, ...]) -> LabResult:
+    return LabResult(
+        **{f: getattr(result, f) for f in result.__struct_fields__ if f != "checks"}, checks=checks
+    )
+
+
+@dataclass
+class Slot:
+    """The boxes of one launcher, with a user id of their own."""
+
+    launcher: Launcher
+    number: int
+
+    def open(self, files: Mapping[str, bytes], limits: Limits) -> Box:
+        """Open a sandbox."""
+        return self.launcher.open(files, limits, slot=self.number)
+
+
+@dataclass
+class Tight:
+    """Boxes with less CPU than the lab allows, so that an endless loop ends soon."""
+
+    slot: Slot
+    cpu: float
+
+    def open(self, files: Mapping[str, bytes], limits: Limits) -> Box:
+        """Open a sandbox with lowered limits."""
+        cpu = min(limits.cpu, self.cpu) if self.cpu else limits.cpu
+        wall = 20 + 10 * cpu if self.cpu else limits.wall
+        return self.slot.open(files, replace(limits, cpu=cpu, wall=min(wall, limits.wall)))
+
+
+class Recording:
+    """Boxes whose recorder's folder is read before they are closed."""
+
+    def __init__(self, slot: Slot) -> None:
+        self.slot = slot
+        self.found: dict[str, bytes] = {}
+
+    def open(self, files: Mapping[str, bytes], limits: Limits) -> Any:
+        """Open a sandbox."""
+        box = self.slot.open(files, limits)
+        close = box.close
+
+        def read_and_close() -> Any:
+            self._read(box)
+            return close()
+
+        box.close = read_and_close  # type: ignore[method-assign]
+        return box
+
+    def _read(self, box: Box) -> None:
+        with contextlib.suppress(Exception):
+            for path in box.glob(f"{RECORDED}/*"):
+                data = box.read(path, MAX_RECORD)
+                self.found.setdefault(path.rpartition("/")[2], data)
