@@ -2,7 +2,8 @@
 
 A  root: own uid for each slot, namespaces, no user namespace needed
 B  an ordinary user: the same inside a user namespace; one uid for supervisor and learner
-C  no namespaces: Landlock and the call filter, and an own uid where root can give one
+C  no namespaces: Landlock and the call filter, and an own uid where root can give one; names,
+   not contents, can be listed below the folders that packages are imported from
 D  nothing but the supervisor
 """
 

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -30,7 +31,7 @@ BOOT = (
 class Launcher:
     """A zygote that has imported `imports`; each box is a fork of it ("fork") or runs a fresh
     interpreter ("exec"). `binds`: further folders visible inside; packages among them can be
-    imported. Use it from one thread, as a context manager.
+    imported. A context manager; any thread may open boxes.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class Launcher:
         self.kind, self.imports, self.worker = kind, tuple(imports), worker
         self.binds = [Path(path).resolve() for path in binds]
         self.mode = mode or best()
-        self.stack = contextlib.ExitStack()
+        self.stack, self.lock = contextlib.ExitStack(), threading.Lock()
         self.threads = 1
 
     def __enter__(self) -> Launcher:
@@ -83,6 +84,7 @@ class Launcher:
                 "worker": self.worker,
                 "path": self.path(),
                 "mode": self.mode,
+                "grader": os.getpid(),
                 "shown": self.shown(),
             }
         )
@@ -99,8 +101,9 @@ class Launcher:
 
     def ask(self, head: dict[str, object], fds: Sequence[int] = ()) -> dict[str, int]:
         try:
-            self.channel.send(head, b"", fds)
-            reply = self.channel.receive().head
+            with self.lock:
+                self.channel.send(head, b"", fds)
+                reply = self.channel.receive().head
         except OSError as error:
             raise GraderError("the zygote ended", "sandbox", "see the lines above") from error
         if "error" in reply:

@@ -7,7 +7,7 @@ import os
 import time
 from typing import Any
 
-from autograder.sandbox import files, tree
+from autograder.sandbox import cgroup, files, tree
 from autograder.sandbox.order import Order
 
 SHORTEST, LONGEST = 0.02, 0.1
@@ -18,8 +18,8 @@ CORES = os.cpu_count() or 1
 class Meter:
     """CPU, peak memory and processes of everything below this process."""
 
-    def __init__(self, order: Order) -> None:
-        self.order, self.limits = order, order.limits
+    def __init__(self, order: Order, figures: int | None = None) -> None:
+        self.order, self.limits, self.figures = order, order.limits, figures
         self.started = time.monotonic()
         self.next = self.started
         self.cpu = 0.0
@@ -49,12 +49,18 @@ class Meter:
         processes = tree.below(os.getpid(), alone=self.order.own_pids) if busy or self.count else []
         living = [p for p in processes if not p.zombie]
         self.count = len(processes)
-        self.cpu = max(self.cpu, tree.spent(processes))
+        self.count_cpu(processes)
         self.memory = self.weigh(living)
         self.peak = max(self.peak, self.memory)
         if (over := self.over(len(living))) is not None:
             self.kill(over)
         self.next = time.monotonic() + self.interval()
+
+    def count_cpu(self, processes: list[tree.Process]) -> None:
+        """Take the larger of what the processes say and what the kernel has for their group."""
+        self.cpu = max(self.cpu, tree.spent(processes))
+        if self.figures is not None:
+            self.cpu = max(self.cpu, cgroup.spent(self.figures) - time.process_time())
 
     def weigh(self, living: list[tree.Process]) -> int:
         """Return the memory in use: resident sizes, which count shared pages twice, while they
@@ -104,10 +110,10 @@ class Meter:
     def end(self) -> None:
         """Kill and wait for all, so that their CPU is counted."""
         if self.count:
-            self.cpu = max(self.cpu, tree.spent(tree.below(os.getpid(), alone=self.order.own_pids)))
+            self.count_cpu(tree.below(os.getpid(), alone=self.order.own_pids))
         self.kill(None)
         with contextlib.suppress(ChildProcessError):
             while True:
                 os.waitpid(-1, 0)
         self.count = 0
-        self.cpu = max(self.cpu, tree.spent([]))
+        self.count_cpu([])

@@ -46,7 +46,7 @@ class Waiter:
 class Supervisor:
     """One box, until its first client asks it to close or goes away."""
 
-    def __init__(self, order: Order, first: socket.socket) -> None:
+    def __init__(self, order: Order, first: socket.socket, figures: int | None = None) -> None:
         self.order = order
         self.first = Channel(first)
         self.clients = {first.fileno(): self.first}
@@ -54,7 +54,7 @@ class Supervisor:
         self.pipes: dict[int, Program] = {}
         self.waiters: list[Waiter] = []
         self.flood = 0
-        self.meter = Meter(order)
+        self.meter = Meter(order, figures)
         self.poll = select.poll()
         self.open = True
 

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from autograder.sandbox import linux
+from autograder.sandbox.cgroup import Group
 from autograder.sandbox.confinement import close_in, enter_zygote
 from autograder.sandbox.message import Channel, Message
 from autograder.sandbox.order import Order
@@ -36,6 +37,8 @@ class Zygote:
 
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
+        self.group: Group | None = None
+        self.groups: dict[int, str] = {}
         wake, signalled = os.pipe()
         for end in (wake, signalled):
             os.set_blocking(end, False)
@@ -55,13 +58,14 @@ class Zygote:
         self.channel.send({"ok": True, "threads": threads()})
         while self.next():
             pass
-        with contextlib.suppress(ChildProcessError):  # so that what the boxes used is counted
-            while True:
-                os.waitpid(-1, 0)
+        self.reap(0)
+        if self.group is not None:
+            self.group.remove(self.group.name)
 
     def prepare(self, head: dict[str, Any]) -> None:
         """Make importable what was named, import it, and freeze it for sharing."""
         os.umask(0o022)
+        self.group = Group.make(head["grader"]) if sys.platform == "linux" else None
         enter_zygote(head["mode"], head["shown"])
         if head["mode"] in "AB":
             self.home = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
@@ -83,10 +87,15 @@ class Zygote:
                     os.read(fd, 4096)
             elif not self.orders():
                 return False
-        with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
+        self.reap(os.WNOHANG)
         return True
+
+    def reap(self, how: int) -> None:
+        """Wait for boxes that have ended, so that what they used is counted."""
+        with contextlib.suppress(ChildProcessError):
+            while pid := os.waitpid(-1, how)[0]:
+                if self.group is not None and pid in self.groups:
+                    self.group.remove(self.groups.pop(pid))
 
     def events(self) -> list[tuple[int, int]]:
         poll = select.poll()
@@ -106,19 +115,21 @@ class Zygote:
     def open(self, message: Message) -> None:
         """Fork a supervisor that owns the socket which came with the order."""
         fd, order = message.fds[0], Order.from_dict(message.head)
+        group = self.group.next() if self.group is not None else ""
         try:
             if order.own_pids:
                 linux.unshare(linux.NEWPID)  # the next child will be its pid 1
             pid = os.fork()
             if not pid:
-                self.become(order, fd)
+                self.become(order, fd, group)
+            self.groups[pid] = group
         finally:
             os.close(fd)
             if order.own_pids:
                 linux.setns(self.home, linux.NEWPID)
         self.channel.send({"ok": True, "pid": pid})
 
-    def become(self, order: Order, fd: int) -> NoReturn:
+    def become(self, order: Order, fd: int, group: str) -> NoReturn:
         """Be the supervisor of one box, and nothing after it."""
         status = 1
         try:
@@ -126,7 +137,8 @@ class Zygote:
             signal.set_wakeup_fd(-1)
             for end in self.ends:
                 os.close(end)
-            supervise(order, socket.socket(fileno=os.dup(fd)))
+            figures = self.group.join(group) if self.group is not None else None
+            supervise(order, socket.socket(fileno=os.dup(fd)), figures)
             status = 0
         except BaseException:
             traceback.print_exc()
@@ -134,13 +146,13 @@ class Zygote:
             os._exit(status)
 
 
-def supervise(order: Order, sock: socket.socket) -> None:
+def supervise(order: Order, sock: socket.socket, figures: int | None) -> None:
     try:
         close_in(order)
     except Exception as error:
         Channel(sock).send({"error": f"{type(error).__name__}: {error}"})
         return
-    Supervisor(order, sock).serve()
+    Supervisor(order, sock, figures).serve()
 
 
 def load(names: Sequence[str]) -> None:

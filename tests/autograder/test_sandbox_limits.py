@@ -110,6 +110,24 @@ while not os.path.exists("done"): time.sleep(0.02)
     assert box.usage().cpu >= 0.3
 
 
+def test_cpu_of_children_that_nobody_waits_for_is_counted(launcher: Launcher) -> None:
+    """When SIGCHLD is ignored the kernel forgets them; a control group, which root has, does not."""
+    with launcher.open({}, LIMITS) as box:
+        code = """
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+for number in range(30):
+    if os.fork() == 0:
+        begun = time.process_time()
+        while time.process_time() < begun + 0.015: pass
+        open(str(number), "w").close()
+        os._exit(0)
+    while not os.path.exists(str(number)): time.sleep(0.005)
+"""
+        assert finish(box, code)[0] == 0
+        usage = box.usage()
+    assert usage.cpu >= 0.45 or os.geteuid()
+
+
 def test_a_memory_hog_is_killed(launcher: Launcher) -> None:
     with launcher.open({}, replace(LIMITS, memory=MEMORY)) as box:
         code, _ = finish(box, "hog = [b'x' * (1 << 20) for _ in range(1 << 10)]; time.sleep(60)")

@@ -85,7 +85,7 @@ def test_a_landlocked_box_reads_and_writes_only_its_own(
     secret.write_text("found")
     with landlocked.open({"mine": b"1"}, LIMITS) as box:
         code = READ + "open('new', 'w').write('1')"
-        assert inside(box, code, secret, ROOT / "solutions", "mine") == [None, None, "1"]
+        assert inside(box, code, secret, ROOT / "pyproject.toml", "mine") == [None, None, "1"]
         assert box.glob("*") == ["mine", "new"]
         with pytest.raises(AssertionError, match="PermissionError"):
             inside(box, "open(sys.argv[1], 'w')", tmp_path / "out")
