@@ -137,6 +137,8 @@ def _read(
 
 def _headers(request: h11.Request) -> dict[str, str]:
     """Return headers by lower-case name; refuse what two readers could read in two ways."""
+    if sum(len(n) + len(v) for n, v in request.headers) + len(request.target) > LARGEST_HEAD:
+        raise Refused(431, "the head is too large")
     found: dict[str, str] = {}
     for raw_name, raw_value in request.headers:
         name, value = raw_name.decode("ascii"), raw_value.decode("latin-1")
