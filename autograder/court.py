@@ -237,6 +237,8 @@ def _sit(loaded: Any, mode: str, channel: Channel, head: dict[str, Any], body: b
         status = 0
     except SubmissionError as error:
         channel.send({"say": "refused", "why": [error.what, error.where, error.next]})
+    except ConnectionError:  # whoever asked has seen enough
+        pass
     except BaseException:
         traceback.print_exc()
     finally:

@@ -244,8 +244,9 @@ def liar(
     only: Iterable[Function] | None = None,
     seen: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """Return the solution's files with public functions (or `only` these) replaced by liars.
+    """Return the solution's files with public functions replaced by liars.
 
+    only: these functions lie, all else stays right; None: all lie, and documents say nothing.
     seen: for "visible", what each function answered on the desk's data, by `Function.key`.
     """
     chosen = None if only is None else {f.key for f in only}
@@ -257,11 +258,12 @@ def liar(
             return None
         return _liar_body(kind, function)
 
-    return {
-        file: _rewritten(text, file, body, extra.get(kind, "")) if file.endswith(".py") else text
-        for file, text in texts.items()
-        if file.endswith(".py") or chosen is not None
-    }
+    def file_of(file: str, text: str) -> str:
+        if file.endswith(".py"):
+            return _rewritten(text, file, body, extra.get(kind, ""))
+        return lazy_document("empty", file, text) if chosen is None else text
+
+    return {file: file_of(file, text) for file, text in texts.items()}
 
 
 def _liar_body(kind: str, function: Function) -> str:

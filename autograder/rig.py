@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -56,6 +57,7 @@ class Rig:
         self.lock = threading.Lock()
         self.slots = 0
         self.cpu = 0.0
+        self.took: dict[str, float] = {}
 
     def __enter__(self) -> Rig:
         self.court = self.stack.enter_context(Court(self.lab, self.mode))
@@ -76,9 +78,13 @@ class Rig:
         """Judge submissions, some at a time; results in order. What is ungraded is tried again."""
         return list(self.workers.map(self._judge, tasks))
 
-    def each(self, tasks: Sequence[Task], work: Callable[[Task], Any]) -> Iterator[Any]:
-        """Do something of one's own for each task, some at a time."""
-        return self.workers.map(work, tasks)
+    def judge_one(self, task: Task) -> LabResult:
+        """Judge one submission in the calling thread, which is one of `each`."""
+        return self._judge(task)
+
+    def each(self, things: Sequence[Any], work: Callable[[Any], Any]) -> Iterator[Any]:
+        """Do something for each of many things, some at a time."""
+        return self.workers.map(work, things)
 
     def record(self, files: Mapping[str, bytes], learner: str) -> dict[str, bytes]:
         """Judge files on a learner's desk and return what they left in the recorder's folder."""
@@ -92,9 +98,12 @@ class Rig:
 
     def _run(self, task: Task, boxes: Any = None) -> LabResult:
         seen: list[CheckResult] = []
+        clock = [time.monotonic()]
 
         def tell(one: CheckResult) -> None:
             seen.append(one)
+            clock.append(time.monotonic())
+            self._note(one, clock[-1] - clock[-2])
             if task.until_failure and one.verdict not in (Verdict.PASSED, Verdict.UNGRADED):
                 raise Enough
 
@@ -108,6 +117,12 @@ class Rig:
         with self.lock:
             self.cpu += result.cpu or sum(c.cpu for c in seen)
         return result
+
+    def _note(self, one: CheckResult, seconds: float) -> None:
+        """Remember what a check that passed took at least: only the order of checks hangs on it."""
+        if one.verdict is Verdict.PASSED:
+            with self.lock:
+                self.took[one.name] = min(seconds, self.took.get(one.name, seconds))
 
     def _job(self, task: Task) -> Job:
         lab, names = self.lab, list(self.checks)

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from typing import TYPE_CHECKING
+
 import click
 
+from autograder.cli import context
 from autograder.errors import UsageError
+
+if TYPE_CHECKING:
+    from autograder.evidence import Proof
+    from autograder.manifest import Lab
 
 LABS = click.argument("labs", nargs=-1, metavar="[LAB]...")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program.")
@@ -56,8 +64,6 @@ def helps() -> dict[str, str]:
 @JSON
 def lint(labs: tuple[str, ...], as_json: bool) -> None:
     """Check labs and lessons against the rules of docs/reference/lint.md."""
-    import json
-
     from autograder import lint as work
     from autograder.manifest import load_course
 
@@ -71,6 +77,83 @@ def lint(labs: tuple[str, ...], as_json: bool) -> None:
             click.echo(one.text(course.root))
         click.echo(f"{len(found)} remarks on {len(chosen)} labs, {len(work.RULES)} rules.")
     raise SystemExit(int(bool(found)))
+
+
+@click.command()
+@LABS
+@click.option("--all", "everything", is_flag=True, help="Ignore what is known already.")
+@click.option("--repeat", type=click.IntRange(2), help="Judge everything N times: same verdicts?")
+@JSON
+def prove(labs: tuple[str, ...], everything: bool, repeat: int | None, as_json: bool) -> None:
+    """Show that the graders are right: wholly what is new, a spot check of the rest.
+
+    Exit 1 when something does not hold. What is found goes to labs/prove.json.
+    """
+    from autograder.manifest import load_course
+
+    course = load_course()
+    chosen = [course.lab(name) for name in labs] or list(course.labs.values())
+    wrong = {lab.id: _prove(lab, everything, repeat, as_json) for lab in chosen}
+    if as_json:
+        click.echo(json.dumps(wrong, indent=1))
+    for name, found in wrong.items():
+        if not as_json:
+            click.secho(f"{name}: {'holds' if not found else 'does not hold'}", bold=True)
+            click.echo("".join(f"  - {one}\n" for one in found), nl=False)
+    raise SystemExit(int(any(wrong.values())))
+
+
+def _prove(lab: Lab, everything: bool, repeat: int | None, quiet: bool) -> list[str]:
+    """Prove one lab, or check it against the table; return what does not hold."""
+    from autograder import evidence
+    from autograder import prove as work
+
+    if not (lab.solution / "mistakes.toml").is_file():
+        raise UsageError("there is no solution to prove with", str(lab.solution), "ladder lint")
+    context.install_needs(lab)
+    table = evidence.read(lab.course.root)
+    known = table.labs.get(lab.id) if evidence.current(table, lab) and not everything else None
+    if not quiet:
+        click.echo(f"{lab.id}: {_what(known, repeat)}")
+
+    def tell(text: str) -> None:
+        if not quiet:
+            click.echo(f"  {text}")
+
+    with work.open_rig(lab, context.binds()) as rig:
+        one = work.trial(lab, rig, tell)
+        if repeat:
+            work.repeated(one, repeat)
+        elif known is not None and known.holds:
+            work.spot_check(one, known, _commit(lab))
+        else:
+            _keep(lab, work.prove(one))
+    return one.wrong
+
+
+def _what(known: Proof | None, repeat: int | None) -> str:
+    if repeat:
+        return f"everything {repeat} times"
+    return "known, a spot check" if known is not None and known.holds else "the whole proof"
+
+
+def _commit(lab: Lab) -> str:
+    """Return what decides the spot check: the commit, so that every change draws another one."""
+    import subprocess
+
+    command = ["git", "rev-parse", "HEAD"]
+    done = subprocess.run(command, cwd=lab.course.root, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or lab.version
+
+
+def _keep(lab: Lab, proof: Proof) -> None:
+    """Write what was found into the table as it is now; another process may have added to it."""
+    from autograder import evidence
+    from autograder.desk import write_whole
+
+    table = evidence.read(lab.course.root)
+    table.labs[lab.id] = proof
+    write_whole(evidence.path(lab.course.root), evidence.encode(table))
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})

@@ -1,0 +1,78 @@
+"""Nine in ten mutants of the solution are killed by a check."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+
+from autograder.evidence import Survivor
+from autograder.mutants import Mutant, mutants
+from autograder.prove.trial import Trial
+from autograder.rig import Task
+from autograder.verdict import Verdict
+
+KILLED = 0.90
+
+
+def mutated(one: Trial) -> tuple[int, int, list[Survivor]]:
+    """Nine in ten mutants are killed. Returns how many were tried, killed, and who survived."""
+    made = mutants(one.texts, sample_seed(one))
+    alive = [m for m, dead in zip(made, killed_among(one, made), strict=True) if not dead]
+    survivors = [
+        Survivor(file=m.file, line=m.line, change=m.change, reason=_why(one, m)) for m in alive
+    ]
+    counted = len(made) - sum(bool(s.reason) for s in survivors)
+    killed = len(made) - len(alive)
+    one.tell(f"{killed} of {counted} mutants killed")
+    if counted and killed < KILLED * counted:
+        one.wrong.append(f"{killed} of {counted} mutants are killed: {KILLED:.0%} are wanted")
+    if not made and len(one.mistakes.mistake) < 10:
+        one.wrong.append("nothing here can be mutated: 10 mistakes instead of 5 are wanted")
+    return counted, killed, survivors
+
+
+def sample_seed(one: Trial) -> str:
+    return hashlib.sha256(repr(sorted(one.texts.items())).encode()).hexdigest()
+
+
+def _why(one: Trial, mutant: Mutant) -> str:
+    """Return why an author says that a survivor changes nothing; "" when nobody does."""
+    lines = one.texts[mutant.file].splitlines()
+    line = lines[mutant.line - 1] if mutant.line <= len(lines) else ""
+    known = (s for s in one.mistakes.survivor if s.file == mutant.file)
+    return next((s.reason for s in known if s.snippet in line or s.snippet in mutant.change), "")
+
+
+def killed_among(one: Trial, made: Sequence[Mutant]) -> list[bool]:
+    """Judge mutants until a check fails: the cheapest checks first, and a second seed at last."""
+    rounds = list(_rounds(one))
+    limit = 10 + 4 * sum(one.rig.took.values())
+
+    def dead(mutant: Mutant) -> bool:
+        files = one.files({**one.texts, mutant.file: mutant.text})
+        for only, skip in rounds:
+            task = Task(
+                mutant.change, files, seeds=1, skip=skip, only=only, until_failure=True, cpu=limit
+            )
+            result = one.rig.judge_one(task)
+            if not one.sound(f"mutant {mutant.file}:{mutant.line}", [result]):
+                return False
+            if any(c.verdict is not Verdict.PASSED for c in result.checks):
+                return True
+        return False
+
+    return list(one.rig.each(made, dead))
+
+
+def _rounds(one: Trial) -> Iterator[tuple[tuple[str, ...], int]]:
+    """Yield groups of checks, cheapest first; then all of them again on another seed."""
+    took, cheap = one.rig.took, list[str]()
+    order = sorted(one.points, key=lambda n: took.get(n, 0.0))
+    bound = 0.25 * sum(took.values())
+    while order and sum(took.get(n, 0.0) for n in [*cheap, order[0]]) <= bound:
+        cheap.append(order.pop(0))
+    if cheap:
+        yield tuple(cheap), 0
+    for name in order:
+        yield (name,), 0
+    yield (), 1

@@ -1,0 +1,62 @@
+"""One lab on its rig: what is tried is made here, what was found wrong is noted here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from autograder.handout import handed_in, written
+from autograder.manifest import Lab, MistakeFile, read
+from autograder.rig import Rig, Task
+from autograder.verdict import LabResult, Verdict
+
+Texts = Mapping[str, str]
+Tell = Callable[[str], None]
+
+
+@dataclass
+class Trial:
+    """One lab on its rig, and what was found wrong so far."""
+
+    lab: Lab
+    rig: Rig
+    tell: Tell
+    texts: Texts
+    mistakes: MistakeFile
+    wrong: list[str] = field(default_factory=list)
+
+    @property
+    def points(self) -> dict[str, float]:
+        """Points by check."""
+        return {name: one.points for name, one in self.rig.checks.items()}
+
+    @property
+    def total(self) -> float:
+        """Points possible."""
+        return sum(self.points.values())
+
+    def files(self, texts: Texts) -> dict[str, bytes]:
+        """Return texts as a learner would hand them in."""
+        return handed_in(self.lab, texts, self.points)
+
+    def tasks(self, name: str, texts: Texts, seeds: int) -> list[Task]:
+        """Return submissions of two seeds each, as a grading run has, each with its own desk."""
+        files = self.files(texts)
+        return [
+            Task(name, files, f"prover-{number}", min(2, seeds - number))
+            for number in range(0, seeds, 2)
+        ]
+
+    def sound(self, name: str, results: Sequence[LabResult]) -> bool:
+        """Note what the grader itself failed at; tell whether there was nothing."""
+        for result in results:
+            for one in result.checks:
+                if one.verdict is Verdict.UNGRADED:
+                    self.wrong.append(f"{name}: {one.name} was not graded: {one.message}")
+                    return False
+        return True
+
+
+def trial(lab: Lab, rig: Rig, tell: Tell = lambda _: None) -> Trial:
+    """Read what a proof needs. Raises ManifestError."""
+    return Trial(lab, rig, tell, written(lab), read(lab.solution / "mistakes.toml", MistakeFile))
