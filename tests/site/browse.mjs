@@ -119,6 +119,7 @@ async function search(page) {
   await page.reload({ waitUntil: "load" });
   const input = page.locator(".md-search__input");
   const hit = page.locator(".md-search-result__link").first();
+  if (!(await input.count())) return wrong("search", "there is no search field");
   for (let i = 0; i < 10; i++) {
     await page.keyboard.press("/");
     if (await input.evaluate((e) => e === document.activeElement)) {
