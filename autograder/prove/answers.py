@@ -34,9 +34,9 @@ def solutions(one: Trial, seeds: int) -> None:
     named |= {f"alternative {n}": texts for n, texts in alternatives(one.lab).items()}
     for name, texts in named.items():
         results = one.rig.judge(one.tasks(name, texts, seeds))
-        for check, message in _lost(results).items():
-            one.wrong.append(f"{name} does not pass {check}: {message}")
-        one.tell(f"{name}: everything on {seeds} seeds")
+        lost = _lost(results)
+        one.wrong += [f"{name} does not pass {check}: {why}" for check, why in lost.items()]
+        one.tell(f"{name}: {'not ' * bool(lost)}everything on {seeds} seeds")
 
 
 def _lost(results: Sequence[LabResult]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from autograder import lies
 from autograder.evidence import key
+from autograder.prove.answers import earned
 from autograder.prove.trial import Texts, Trial
 from autograder.rig import Task
 from autograder.verdict import Verdict
