@@ -9,9 +9,11 @@ import gc
 import time
 from functools import cache
 
-from infra.cloud import dispatch, routes, sigv4
+from infra.cloud import dispatch, managed, routes, service, sigv4, tls
 from infra.cloud.door import Door, Incoming, RootKey
 
+# Loaded here so that a confined child, which may not read our files, imports nothing more.
+PARTS = (service, tls, managed)
 _SMALL: tuple[tuple[str, str, str, bytes, dict[str, str]], ...] = (
     ("s3", "PUT", "/warm", b"", {}),
     ("s3", "PUT", "/warm/key", b"x", {}),
@@ -31,28 +33,28 @@ _SMALL: tuple[tuple[str, str, str, bytes, dict[str, str]], ...] = (
 def ready() -> None:
     """Run the common paths once, leave no trace in the state, and set the memory aside."""
     routes.s3_routes()
-    for service in ("iam", "sts", "kms", "secretsmanager"):
-        routes.model(service)
+    for name in ("iam", "sts", "kms", "secretsmanager"):
+        routes.model(name)
     root = RootKey()
     door = Door(root)
-    for service, method, target, body, headers in _SMALL:
-        _one(door, root, service, Incoming(method, target, headers, body))
+    for name, method, target, body, headers in _SMALL:
+        _one(door, root, name, Incoming(method, target, headers, body))
     gc.collect()
     gc.freeze()
 
 
-def _one(door: Door, root: RootKey, service: str, wanted: Incoming) -> None:
+def _one(door: Door, root: RootKey, name: str, wanted: Incoming) -> None:
     path, _, query = wanted.target.partition("?")
     pairs = [(name, value) for name, _, value in (p.partition("=") for p in query.split("&") if p)]
     message = sigv4.Message(
         wanted.method, path, pairs, wanted.headers | {"host": "127.0.0.1"}, wanted.body
     )
-    region = "us-east-1" if service == "s3" else dispatch.REGION
-    headers = sigv4.sign(message, root.key_id, root.secret, region, service, time.time())
+    region = "us-east-1" if name == "s3" else dispatch.REGION
+    headers = sigv4.sign(message, root.key_id, root.secret, region, name, time.time())
     incoming = Incoming(wanted.method, wanted.target, headers, wanted.body)
     answer = door.handle(incoming, judge=True)
     if answer.status >= 300:
-        raise RuntimeError(f"the engine does not work: {service}: {answer.body[:300]!r}")
+        raise RuntimeError(f"the engine does not work: {name}: {answer.body[:300]!r}")
 
 
 ready()

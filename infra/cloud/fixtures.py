@@ -248,20 +248,26 @@ def private_cloud(
 
     engine.ready()
     authority = tls.create() if https_listener is not None else None
-    sockets = Sockets(
-        listener, loopback(), https_listener, metadata_listener,
-        loopback() if authority else None, loopback(),
-    )
-    urls = _urls(sockets)
-    child = fork(sockets, region, authority)
-    ca = authority.ca if authority else b""
+    with contextlib.ExitStack() as stack:
+        judges = [stack.enter_context(loopback()) for _ in range(3 if authority else 2)]
+        sockets = Sockets(
+            listener, judges[0], https_listener, metadata_listener,
+            judges[2] if authority else None, judges[1],
+        )
+        urls = _urls(sockets)
+        ca_file = stack.enter_context(_file(authority.ca)) if authority else ""
+        child = fork(sockets, region, authority)
+        stack.callback(child.close)
+        yield Cloud(child, urls, authority.ca if authority else b"", ca_file, region)
+
+
+@contextlib.contextmanager
+def _file(data: bytes) -> Iterator[str]:
+    """Hold data in a temporary file while the block runs: boto3 takes a CA by its path only."""
     with tempfile.NamedTemporaryFile(suffix=".pem") as file:
-        file.write(ca)
+        file.write(data)
         file.flush()
-        try:
-            yield Cloud(child, urls, ca, file.name, region)
-        finally:
-            child.close()
+        yield file.name
 
 
 def _urls(sockets: Sockets) -> dict[str, str]:

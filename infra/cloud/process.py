@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import http.client
 import json
 import os
@@ -123,6 +124,7 @@ def _child(
     """Run the cloud; never returns."""
     code = 1
     try:
+        gc.freeze()  # what a parent's garbage closes later must not be a socket of ours
         _leave_nothing_behind(parent)
         _close_others([*(s.fileno() for s in sockets.all()), control.fileno()])
         from infra.cloud.service import Service

@@ -176,6 +176,11 @@ def test_tls_by_policy(cloud: Cloud, owner: Identity) -> None:
     assert client.code(client.of(cloud, "s3", owner).list_objects_v2, Bucket="data") == (
         "AccessDenied"
     )
+    put = {"Bucket": "data", "Key": "k", "Body": b"1"}
+    assert client.code(client.of(cloud, "s3", owner).put_object, **put) == "AccessDenied"
+    cloud.client("s3", owner, https=True).put_object(**put)
+    assert cloud.client("s3", owner, secure=True).get_object(Bucket="data", Key="k")["Body"].read()
+    cloud.client("s3").delete_object(Bucket="data", Key="k")
     assert cloud.client("s3", owner, https=True).list_objects_v2(Bucket="data")["KeyCount"] == 0
     assert cloud.client("s3", owner, secure=True).list_objects_v2(Bucket="data")["KeyCount"] == 0
 
