@@ -85,6 +85,7 @@ class Launcher:
                 "path": self.path(),
                 "mode": self.mode,
                 "grader": os.getpid(),
+                "home": SCRATCH if self.mode in "AB" else folders(self.stack)[1],
                 "shown": self.shown(),
             }
         )

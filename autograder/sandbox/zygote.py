@@ -67,6 +67,7 @@ class Zygote:
         os.umask(0o022)
         self.group = Group.make(head["grader"]) if sys.platform == "linux" else None
         enter_zygote(head["mode"], head["shown"])
+        os.environ.update(HOME=head["home"], TMPDIR=head["home"])
         if head["mode"] in "AB":
             self.home = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         sys.path.extend(head["path"])

@@ -75,24 +75,24 @@ def test_a_folder_is_copied(launcher: Launcher, tmp_path: Path) -> None:
         assert box.read("sub/a.py") == b"\xff"
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "ln -s /etc/passwd trap",
-        "ln -s ../../../../etc/passwd trap",
-        "ln -s / r; ln -s r/etc/passwd trap",
-        "mkfifo trap",
-        "mkdir trap",
-        "ln -s trap trap",
-        "ln -s /proc/self/environ trap",
-    ],
-)
-def test_no_name_leads_a_read_astray(box: Box, line: str) -> None:
-    assert sh(box, line)[0] == 0
-    with pytest.raises(
-        OSError, match=r"inside|outside|plain|links|directory|No such|device|Permission"
-    ):
-        box.read("trap")
+TRAPS = [
+    "ln -s /etc/passwd {}",
+    "ln -s ../../../../etc/passwd {}",
+    "ln -s / r{0}; ln -s r{0}/etc/passwd {0}",
+    "mkfifo {}",
+    "mkdir {}",
+    "ln -s {0} {0}",
+    "ln -s /proc/self/environ {}",
+]
+
+
+def test_no_name_leads_a_read_astray(box: Box) -> None:
+    names = [f"trap{number}" for number in range(len(TRAPS))]
+    lines = [line.format(name) for line, name in zip(TRAPS, names, strict=True)]
+    assert sh(box, "; ".join(lines))[0] == 0
+    for name in names:
+        with pytest.raises(OSError, match=r"inside|outside|plain|links|directory|device"):
+            box.read(name)
 
 
 def test_links_inside_are_followed(box: Box) -> None:
