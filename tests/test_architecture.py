@@ -19,10 +19,10 @@ FLOORS = (
     ("errors", "verdict", "starter"),
     (
         "seeds", "check", "manifest", "policy", "wire", "values", "columns", "submission", "sheet",
-        "evidence", "handout", "pages",
+        "evidence", "handout", "pages", "documents", "mutants", "lies",
     ),
     ("sandbox", "cells", "worker", "judge"),
-    ("desk", "grade", "court"),
+    ("desk", "grade", "court", "rig"),
     (
         "cohort", "gradebook", "report", "sync", "lint", "prove", "similar", "path",
         "pytest_plugin",
