@@ -12,7 +12,7 @@ AGAIN = 75  # the exit code for "start me again"
 
 @check(points=1, observes="artifact")
 def calm_night_same_model(bench, calm, held_out):
-    """On a calm night the published model is the one today's job makes, bit for bit, and it has learned."""
+    """On a calm night the published model is the one today's job makes, bit for bit, and it has learned something."""
     night = bench.machine()
     assert night.exit == 0, "an undisturbed night did not end with exit code 0"
     assert bench.published(calm), "undisturbed, the weights differ from today's. What draws from whose generator?"
@@ -53,7 +53,7 @@ def repeats_at_most_sixty_steps(bench, rng):
 
 @check(points=2, observes="kernel", after="calm_night_same_model")
 def heeds_both_notices(bench, rng):
-    """Told 120 seconds ahead by the metadata service or 30 by SIGTERM, the job saves, exits 75, repeats nothing."""
+    """Told 120 seconds ahead by the metadata service or 30 by SIGTERM, the job saves, exits with 75 and repeats no step."""
     step = int(rng.integers(60, 150))
     told = bench.machine(Event(step - 20, "expire"), Event(step, "announce"), Event(step + 60, "die"))
     step = int(rng.integers(200, 350))
@@ -68,7 +68,7 @@ def heeds_both_notices(bench, rng):
 
 @check(points=2, observes="cloud", after="survives_seven_kills")
 def passes_over_damage(bench, calm, rng):
-    """With the newest checkpoint torn and the one before flipped, the third is used and both are put aside."""
+    """With the newest checkpoint torn and the one before it flipped, the third is used and both are put aside."""
     dead = bench.machine(Event(int(rng.integers(270, 330)), "die"))
     kept = bench.checkpoints(dead)[-3:]
     assert len(kept) == 3, "fewer than three checkpoints are kept"
@@ -89,7 +89,7 @@ def passes_over_damage(bench, calm, rng):
 
 @check(points=2, observes="cloud", after="calm_night_same_model")
 def does_not_wait_for_the_store(bench, calm):
-    """While uploads crawl and some are refused, training waits in at most 2 % of its steps and learns the same."""
+    """While uploads crawl and some are refused, training waits in at most 2 % of its steps and the weights stay the same."""
     night = bench.machine(slow=True)
     assert night.exit == 0, "with a slow store that refuses now and then the night was not finished"
     assert len(night.stored) >= 2, "hardly a checkpoint reached the slow store"
@@ -117,7 +117,7 @@ def leaves_the_bucket_tidy(bench):
 
 @check(points=2, observes="returned")
 def bills_the_night(work, night, owed):
-    """The bill follows EC2's rules: the price in force each second, 60 of them at least, an early end for free."""
+    """The bill follows EC2's rules: the price in force, at least 60 seconds, nothing for an early reclaim."""
     bill = work.module("bill").night_bill(**night)
     calm = night["calm_seconds"] / 3600 * night["on_demand"]
     assert set(bill) == {"spot", "on_demand", "saved"}, "the bill has other entries than asked for"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
@@ -128,7 +129,7 @@ def owed(night: dict[str, Any]) -> float:
 
 def seconds(times: Any) -> np.ndarray:
     """Return ISO 8601 times as seconds since 1970."""
-    return pd.to_datetime(pd.Series(times)).astype("int64").to_numpy() // 10**9
+    return np.array([int(datetime.fromisoformat(time).timestamp()) for time in times])
 
 
 # ---------------------------------------------------------------- the model that was published

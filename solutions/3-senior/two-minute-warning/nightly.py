@@ -1,4 +1,4 @@
-"""Tonight's training as it runs today: the model, the order of the rows, one step, the file it publishes.
+"""Tonight's training as it runs today: model, order of the rows, one step, the published file.
 
 It knows nothing of clouds, checkpoints or interruptions.
 """
@@ -25,7 +25,7 @@ WEATHER = slice(4, 8)  # temperature, wind, rain, snow
 
 
 class Feed:
-    """Rows by number: from the feature service at LARKMOOR_ROWS, else from rows.csv beside this file."""
+    """Rows by number: from the feature service at LARKMOOR_ROWS, else from rows.csv next to us."""
 
     def __init__(self) -> None:
         address = os.environ.get("LARKMOOR_ROWS")

@@ -1,8 +1,8 @@
 """Checkpoints in a bucket, and the model when it is done. Knows nothing of training.
 
-    <prefix>checkpoints/000120-<sha256>.pt   one checkpoint, one object; the name tells if it is whole
-    <prefix>quarantine/                      the damaged ones, under their own names
-    <prefix>model.safetensors                tonight's model
+    <prefix>checkpoints/      one checkpoint, one object
+    <prefix>quarantine/       the damaged ones, as they were, under the last part of their names
+    <prefix>model.safetensors tonight's model
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
 
-KEEP = 3
+KEEP = 3  # the newest may be torn and the one before it flipped
 T = TypeVar("T")
 
 
@@ -30,52 +30,57 @@ class Shelf:
     def __init__(self, url: str) -> None:
         place = urlsplit(url)
         self.bucket, self.prefix = place.netloc, place.path.lstrip("/")
+        ### BEGIN SOLUTION: a client for the store. What does it do by itself when a call fails?
         # botocore draws the jitter of its retries from `random`, which the training draws from too:
-        # one refused upload and the model is another. So it tries once, and `patiently` has its own.
+        # one refused upload and the model is another. So it tries once, and `_patiently` has a
+        # generator of its own.
         self.s3 = boto3.client("s3", config=Config(retries={"total_max_attempts": 1}))
         self.jitter = random.Random()
+        ### END SOLUTION
 
     def done(self) -> bool:
         """Return whether tonight's model is already published."""
+        ### BEGIN SOLUTION: is it there?
         found = self._call("list_objects_v2", Prefix=f"{self.prefix}model.safetensors")
         return found["KeyCount"] > 0
+        ### END SOLUTION
 
     def publish(self, model: bytes) -> None:
-        """Hand over tonight's model. A put is atomic: the depots read the old one or the new one."""
+        """Hand over tonight's model, whole."""
+        ### BEGIN SOLUTION: the depots must read the old one or the new one
         self._call("put_object", Key=f"{self.prefix}model.safetensors", Body=model)
+        ### END SOLUTION
 
     def keep(self, step: int, data: bytes) -> None:
-        """Store one checkpoint, then drop the oldest, those of machines that died included."""
-        ### BEGIN SOLUTION: an object whose name says what it must hold; then tidy up
-        digest = hashlib.sha256(data).hexdigest()
-        self._call("put_object", Key=f"{self.prefix}checkpoints/{step:06d}-{digest}.pt", Body=data)
+        """Store the checkpoint of `step`, and leave no more than a few of them in the bucket."""
+        ### BEGIN SOLUTION: all of it or nothing; and who clears up after a machine that died?
+        digest = hashlib.sha256(data).hexdigest()  # in the name, so no second object can disagree
+        self._call("put_object", Key=f"{self.prefix}checkpoints/{step:06d}-{digest}", Body=data)
         for key in self._keys()[KEEP:]:
             self._call("delete_object", Key=key)
         ### END SOLUTION
 
     def newest(self) -> bytes | None:
-        """Return the newest checkpoint that is what was written, None if there is none.
+        """Return the newest checkpoint that is what was written; None if there is none.
 
-        A damaged one is moved to quarantine/ on the way, so that nobody meets it again.
+        Damaged ones on the way go to quarantine/.
         """
-        ### BEGIN SOLUTION: newest first; trust the bytes, not the name
+        ### BEGIN SOLUTION: believe no object before you have looked at its bytes
         for key in self._keys():
             data = self._call("get_object", Key=key)["Body"].read()
-            if hashlib.sha256(data).hexdigest() in key:
+            if key.endswith(hashlib.sha256(data).hexdigest()):
                 return data
-            self._quarantine(key)
+            self._put_aside(key)
         return None
-        ### END SOLUTION
 
     def _keys(self) -> list[str]:
         """Return the keys of all checkpoints, newest first."""
         found = self._call("list_objects_v2", Prefix=f"{self.prefix}checkpoints/")
         return sorted((item["Key"] for item in found.get("Contents", [])), reverse=True)
 
-    def _quarantine(self, key: str) -> None:
+    def _put_aside(self, key: str) -> None:
         print(f"damaged checkpoint: {key}", file=sys.stderr)
-        name = key.rsplit("/", 1)[1]
-        source = {"Bucket": self.bucket, "Key": key}
+        name, source = key.rsplit("/", 1)[1], {"Bucket": self.bucket, "Key": key}
         self._call("copy_object", Key=f"{self.prefix}quarantine/{name}", CopySource=source)
         self._call("delete_object", Key=key)
 
@@ -84,14 +89,14 @@ class Shelf:
         return self._patiently(lambda: call(Bucket=self.bucket, **arguments))
 
     def _patiently(self, call: Callable[[], T], tries: int = 5) -> T:
-        """Return what `call` returns, retrying what the store or the network may mend by itself."""
-        for attempt in range(1, tries + 1):
+        """Return what `call` returns; try again what the store or the network may mend."""
+        for attempt in range(tries):
             try:
                 return call()
             except (ClientError, HTTPClientError) as error:
-                if attempt == tries or not passing(error):
+                if attempt == tries - 1 or not passing(error):
                     raise
-            time.sleep(self.jitter.uniform(0, 0.1 * 2**attempt))
+            time.sleep(self.jitter.uniform(0, 0.2 * 2**attempt))
         raise AssertionError("not reached")
 
 
@@ -99,8 +104,9 @@ def passing(error: Exception) -> bool:
     """Return whether trying again may help: the network, a throttle, a failure of the service."""
     if not isinstance(error, ClientError):
         return True
-    status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+    status = int(error.response["ResponseMetadata"]["HTTPStatusCode"])
     return status == 429 or status >= 500
+    ### END SOLUTION
 
 
 class Porter:
@@ -113,15 +119,21 @@ class Porter:
 
     def free(self) -> bool:
         """Return whether the last checkpoint has arrived, or has failed to."""
+        ### BEGIN SOLUTION: is anything under way?
         return self.errand is None or self.errand.done()
+        ### END SOLUTION
 
     def carry(self, step: int, data: bytes) -> None:
-        """Begin to store a checkpoint. `data` is a copy, so the training may go on."""
+        """Begin to store a checkpoint, and return at once."""
+        ### BEGIN SOLUTION: hand it over
         self.wait()
         self.errand = self.hands.submit(self.shelf.keep, step, data)
+        ### END SOLUTION
 
     def wait(self) -> None:
-        """Wait until the hands are free. A checkpoint that failed is a pity, not a reason to stop."""
+        """Wait until the hands are free. A checkpoint that failed is said, and stops nothing."""
+        ### BEGIN SOLUTION: what has become of it?
         if self.errand is not None and (error := self.errand.exception()):
             print(f"checkpoint not kept: {error}", file=sys.stderr)
         self.errand = None
+        ### END SOLUTION
