@@ -2,7 +2,7 @@
 
 | dirt | share of rows | what it looks like |
 |---|---|---|
-| sent twice | 2 % | the handheld lost the network: the same `parcel` again, later in the file |
+| sent twice | 2 % | the handheld lost the network: the same `parcel` again, perhaps spelt otherwise |
 | untidy words | 6 % | `depot` or `service` in lower case or with blanks around it |
 | grams | 4 % | `weight_kg` in grams; no parcel is lighter than 0.1 kg or heavier than 30 kg |
 | not weighed | 2 % | `weight_kg` is 0 |
@@ -39,10 +39,12 @@ def export(parcels: pd.DataFrame, seed: int) -> Export:
     clean["snow_cm"] = clean["snow_cm"].astype(float)
     _silence(rng, raw, clean)
     _misweigh(rng, raw, clean)
+    raw = _resend(rng, raw)
     raw["accepted"] = _clocks(rng, raw["accepted"])
+    raw["delivered"] = _text(raw["delivered"])
     for name in ("depot", "service"):
         raw[name] = _untidy(rng, raw[name].to_numpy(), 0.03)
-    return Export(_resend(rng, raw), clean)
+    return Export(raw, clean)
 
 
 def _silence(rng: np.random.Generator, raw: pd.DataFrame, clean: pd.DataFrame) -> None:
@@ -63,12 +65,15 @@ def _misweigh(rng: np.random.Generator, raw: pd.DataFrame, clean: pd.DataFrame) 
 
 
 def _clocks(rng: np.random.Generator, moments: pd.Series) -> np.ndarray:
-    usual = np.char.replace(
-        np.datetime_as_string(moments.to_numpy().astype("datetime64[m]")), "T", " "
-    ).astype(object)
+    usual = _text(moments)
     other = np.flatnonzero(rng.random(len(usual)) < 0.05)
     usual[other] = moments.iloc[other].dt.strftime("%d.%m.%Y %H.%M").to_numpy()
     return usual
+
+
+def _text(moments: pd.Series) -> np.ndarray:
+    written = np.datetime_as_string(moments.to_numpy().astype("datetime64[m]"))
+    return np.char.replace(written, "T", " ").astype(object)
 
 
 def _untidy(rng: np.random.Generator, names: np.ndarray, share: float) -> np.ndarray:

@@ -22,7 +22,7 @@ GOLDEN = {
     "customers": "c507856de3b7d5d5e298e66df5fb52cf3bac4f8e77737618600b7c62ae0c760d",
     "prescriptions": "4e8c349d859b4054778c2d8f44de71af3b1f67457c1da5625579258c89353fb2",
     "routes": "8f82db9b841d07c570b8be9848785f246fc7741ea91f5045be897060c90ea583",
-    "export": "c0adfe664026efa89b8788dfce6eb98131e4b5682212e111fca15a29ce7a44fc",
+    "export": "49e9a857e883e380902542e50b03a1b730892d1bf4d6d164c325fddc489ac09f",
 }
 PRINT_DIGESTS = """
 import json, larkmoor

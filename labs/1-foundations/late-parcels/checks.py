@@ -1,0 +1,106 @@
+"""What must hold of late-parcels. Scores and decisions are weighed with the true chances."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from autograder import check, take
+
+
+@check(points=2, observes="returned")
+def cleans_what_the_depots_send(work, shipped):
+    """One row a parcel, tidy words, kilograms, real moments, and missing where nobody knows."""
+    table = work.clean(shipped.raw)
+    assert set(table["parcel"]) == set(shipped.clean["parcel"]), "parcels were lost, or new ones made"
+    assert table["parcel"].is_unique, "a parcel that was sent twice is still one parcel"
+    ours = shipped.clean.set_index("parcel")
+    theirs = table.set_index("parcel").loc[ours.index]
+    for name in ("depot", "service"):
+        assert (theirs[name] == ours[name]).all(), f"{name}: do all spellings of it mean one thing?"
+    moments = pd.to_datetime(theirs["accepted"], errors="coerce")
+    assert (moments == ours["accepted"]).all(), "accepted: which day is 04.03.2025 in Larkmoor?"
+    for name in ("weight_kg", "temp_c", "wind_ms", "rain_mm", "snow_cm"):
+        assert (theirs[name].isna() == ours[name].isna()).all(), f"{name}: what is really missing?"
+        assert np.allclose(theirs[name], ours[name], equal_nan=True), f"{name}: is that the unit?"
+
+
+@check(points=1, observes="returned")
+def holds_out_the_newest_month(work, months):
+    """The hold-out is the newest month, whole; the rest is all that came before it."""
+    older, newest = take(work.split(months), 2)
+    when = months["accepted"].dt.to_period("M")
+    last = set(months.loc[when == when.max(), "parcel"])
+    assert set(newest["parcel"]) == last, "the model will be asked about a month it has never seen"
+    assert set(older["parcel"]) == set(months["parcel"]) - last, "what may the past not hold?"
+    assert len(older) + len(newest) == len(months), "is every parcel in one part, once?"
+
+
+@check(points=3, observes="returned", must=True)
+def does_not_look_into_tomorrow(work, past, month, disguises):
+    """A score depends on what is known at acceptance: later columns change nothing, nor do others.
+
+    10,000 parcels, among them a depot nobody has heard of and nine days of a silent station: each
+    gets a score between 0 and 1, and the scores still tell late parcels from others.
+    """
+    model = work.train(past)
+    *same, fewer = (np.asarray(work.risk(model, dress), float) for dress in disguises)
+    first = same[0]
+    assert first.shape == (len(month.parcels),), "one score for each parcel, in their order"
+    assert ((first >= 0) & (first <= 1)).all(), "every parcel needs a score between 0 and 1"
+    for other in same[1:]:
+        assert np.allclose(first, other, atol=1e-9), "which column is filled in after the parcel left?"
+    assert np.allclose(first[:-3001:-1], fewer, atol=1e-9), "does a score depend on its neighbours?"
+    riskiest = np.argsort(first)[-len(first) // 10 :]
+    lift = month.chance[riskiest].mean() / month.chance.mean()
+    assert lift > 1.8, "no leak, but no knowledge either: are the riskiest tenth really late?"
+
+
+@check(points=4, observes="returned", after="does_not_look_into_tomorrow")
+def beats_the_rule_of_thumb(work, past, month, costs):
+    """In a month nobody has seen, decisions cost at most 0.9 of the rule and close 60 % of its gap.
+
+    The gap is between the depots' rule of thumb and somebody who knows the true chances; cost is
+    expected under those chances, so luck has no part in it.
+    """
+    moved = _decisions(work.decide(work.train(past), month.parcels, costs), month)
+    hour = month.parcels["accepted"].dt.hour
+    rule = (hour >= 17) | (month.parcels["wind_ms"] >= 11) | (month.parcels["snow_cm"] >= 10)
+    ours, theirs, best = month.cost(moved, costs), month.cost(rule, costs), month.best(costs)
+    assert ours <= 0.9 * theirs, "would the depots notice? What did your own hold-out promise?"
+    assert theirs - ours >= 0.6 * (theirs - best), "better than the rule, but more is to be had"
+
+
+@check(points=2, observes="returned", after="does_not_look_into_tomorrow")
+def moves_with_the_costs(work, past, month, other_costs):
+    """With three other cost matrices decisions cost at most 5 % more than the scores allow."""
+    model = work.train(past)
+    scores = np.asarray(work.risk(model, month.parcels), float)
+    for costs in other_costs:
+        moved = _decisions(work.decide(model, month.parcels, costs), month)
+        cuts = np.quantile(scores, np.linspace(0, 1, 201))
+        best = min(month.cost(scores > cut, costs) for cut in [-1.0, *cuts])
+        assert month.cost(moved, costs) <= 1.05 * best, "at which risk does moving begin to pay?"
+    assert best < month.cost(np.zeros(len(scores), bool), costs), "scores that no decision can use"
+
+
+@check(points=3, observes="returned")
+def groups_depots_by_cause(work, past, savings):
+    """At most four groups, and one measure for each brings 90 % of what can be brought on time.
+
+    For every group the planner buys the measure that helps it most, by the true chances.
+    """
+    group = work.group_depots(past)
+    assert set(group) == set(savings.index), "every depot of the table belongs to a group"
+    labels = pd.Series(group).loc[savings.index]
+    assert labels.nunique() <= 4, "there is money for four contracts"
+    brought = savings.groupby(labels.to_numpy()).sum().max(axis=1).sum()
+    possible = savings.max(axis=1).sum()
+    assert brought >= 0.9 * possible, "do the depots of one group suffer from the same thing?"
+
+
+def _decisions(answer: object, month) -> np.ndarray:
+    moved = np.asarray(answer)
+    assert moved.shape == (len(month.parcels),), "one decision for each parcel, in their order"
+    assert set(np.unique(moved)) <= {0, 1}, "a decision is True (move) or False (keep)"
+    return moved.astype(bool)
