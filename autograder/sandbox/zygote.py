@@ -10,6 +10,7 @@ import gc
 import importlib
 import os
 import select
+import shutil
 import signal
 import socket
 import sys
@@ -59,6 +60,7 @@ class Zygote:
         while self.next():
             pass
         self.reap(0)
+        clear(*self.home)
         if self.group is not None:
             self.group.remove(self.group.name)
 
@@ -67,9 +69,10 @@ class Zygote:
         os.umask(0o022)
         self.group = Group.make(head["grader"]) if sys.platform == "linux" else None
         enter_zygote(head["mode"], head["shown"])
+        self.home = head["mode"], head["home"]
         os.environ.update(HOME=head["home"], TMPDIR=head["home"])
         if head["mode"] in "AB":
-            self.home = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+            self.pids = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         sys.path.extend(head["path"])
         load(head["imports"])
         if head["fork"]:
@@ -127,7 +130,7 @@ class Zygote:
         finally:
             os.close(fd)
             if order.own_pids:
-                linux.setns(self.home, linux.NEWPID)
+                linux.setns(self.pids, linux.NEWPID)
         self.channel.send({"ok": True, "pid": pid})
 
     def become(self, order: Order, fd: int, group: str) -> NoReturn:
@@ -153,7 +156,16 @@ def supervise(order: Order, sock: socket.socket, figures: int | None) -> None:
     except Exception as error:
         Channel(sock).send({"error": f"{type(error).__name__}: {error}"})
         return
-    Supervisor(order, sock, figures).serve()
+    try:
+        Supervisor(order, sock, figures).serve()
+    finally:
+        clear(order.mode, order.tmp)
+
+
+def clear(mode: str, tmp: str) -> None:
+    """Remove folders made on the host: the grader, whose they are, may have been killed."""
+    if mode in "CD":
+        shutil.rmtree(os.path.dirname(tmp), ignore_errors=True)
 
 
 def load(names: Sequence[str]) -> None:

@@ -317,18 +317,22 @@ with Launcher(sys.argv[1], mode=sys.argv[2]) as launcher:
 
 
 @pytest.mark.parametrize(("kind", "mode"), [("fork", MODES[0]), *(("exec", m) for m in MODES)])
-def test_nothing_survives_a_killed_grader(kind: str, mode: str, mark: str) -> None:
+def test_nothing_survives_a_killed_grader(kind: str, mode: str, mark: str, tmp_path: Path) -> None:
     root = str(Path(__file__).parents[2])
-    grader = subprocess.Popen(
-        [sys.executable, "-c", GRADER, kind, mode, mark],
-        stdout=subprocess.PIPE, cwd=root, env={**os.environ, "PYTHONPATH": root},
-    )  # fmt: skip
+    env = {**os.environ, "PYTHONPATH": root, "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-c", GRADER, kind, mode, mark]
+    grader = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=root, env=env)
     with grader:
         assert grader.stdout is not None
         assert grader.stdout.readline() == b"ready\n"
         assert named(mark) == 5  # the grader and four inside
         grader.kill()
     assert left(mark) == 0
+    for _ in range(100):
+        if not any(tmp_path.iterdir()):
+            break
+        time.sleep(0.05)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_program_dies_with_its_supervisor(box: Box) -> None:
