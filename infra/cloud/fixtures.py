@@ -18,11 +18,14 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from infra.cloud import log
 from infra.cloud.log import LoggedCall
 from infra.cloud.process import Child, CloudError, Sockets, fork, loopback
+
+if TYPE_CHECKING:
+    from infra.cloud.tls import Authority
 
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"
@@ -105,12 +108,15 @@ class Cloud:
 
     def identity(
         self, name: str, policies: Sequence[Policy] = (), *, managed: Sequence[str] = (),
-        boundary: Policy | None = None,
+        boundary: Policy | None = None, keys: Mapping[str, str] | None = None,
     ) -> Identity:
-        """Make a user with an access key; `policies` are documents, `managed` ARNs."""
+        """Make a user with an access key; `policies` are documents, `managed` ARNs.
+
+        `keys` (key_id, secret) are given to the user in place of fresh ones.
+        """
         made = self._child.ask(
             "identity", name=name, policies=list(policies), attached=list(managed),
-            boundary=boundary,
+            boundary=boundary, keys=dict(keys or {}),
         )
         return Identity(**made)
 
@@ -192,6 +198,10 @@ class Cloud:
         self.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration=place)
         return name
 
+    def alive(self) -> bool:
+        """Whether the cloud's process runs."""
+        return self._child.alive()
+
     def usage(self) -> dict[str, float]:
         """Return the cloud's CPU seconds since its start and its largest memory in MiB."""
         found: dict[str, float] = self._child.ask("usage")
@@ -239,15 +249,18 @@ def private_cloud(
     https_listener: socket.socket | None = None,
     metadata_listener: socket.socket | None = None,
     region: str = REGION,
+    authority: Authority | None = None,
 ) -> Iterator[Cloud]:
     """Run one fresh cloud on listening sockets, which may lie in another network namespace.
 
-    Its process ends with the block, and with this process whatever happens to it.
+    Its process ends with the block, and with this process whatever happens to it. An `authority`
+    is used for https in place of a fresh one.
     """
     from infra.cloud import engine, tls
 
     engine.ready()
-    authority = tls.create() if https_listener is not None else None
+    if https_listener is not None and authority is None:
+        authority = tls.create()
     with contextlib.ExitStack() as stack:
         judges = [stack.enter_context(loopback()) for _ in range(3 if authority else 2)]
         sockets = Sockets(

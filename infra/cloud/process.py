@@ -85,6 +85,12 @@ class Child:
             raise CloudError(reply["error"])
         return reply["result"]
 
+    def alive(self) -> bool:
+        """Whether the child runs."""
+        with contextlib.suppress(ChildProcessError):
+            return os.waitpid(self.pid, os.WNOHANG) == (0, 0)
+        return False
+
     def close(self) -> None:
         """End the child and wait for it."""
         self.control.close()
@@ -143,6 +149,7 @@ def _child(
 
 def _leave_nothing_behind(parent: int) -> None:
     """Die with the parent, keep its Ctrl-C out, forget its handlers."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM, signal.SIGCHLD):
         signal.signal(number, signal.SIG_IGN if number == signal.SIGINT else signal.SIG_DFL)
     if sys.platform == "linux":

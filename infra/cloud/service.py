@@ -64,7 +64,8 @@ class Service:
             return getattr(self, what)(**arguments)
 
     def identity(
-        self, name: str, policies: list[Any], attached: list[str], boundary: Any
+        self, name: str, policies: list[Any], attached: list[str], boundary: Any,
+        keys: dict[str, str],
     ) -> dict[str, str]:
         """Make a user with an access key and the given policy documents."""
         _iam("CreateUser", UserName=name)
@@ -73,6 +74,9 @@ class Service:
         if boundary is not None:
             user.permissions_boundary_arn = self._boundary(name, boundary)
         key = state.iam().create_access_key(user_name=name, prefix="AKIA")
+        if keys:
+            state.iam().access_keys[keys["key_id"]] = state.iam().access_keys.pop(key.access_key_id)
+            key.access_key_id, key.secret_access_key = keys["key_id"], keys["secret"]
         return {"arn": user.arn, "key_id": key.access_key_id, "secret": key.secret_access_key}
 
     def role(
