@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import sys
 import traceback
+from contextlib import nullcontext
 from typing import Any
 
 from IPython.core.compilerop import CachingCompiler
@@ -129,6 +130,10 @@ class Shell(InteractiveShell):
 
     def init_profile_dir(self, profile_dir: Any) -> None:
         """Read no profile and no start-up files."""
+
+    def _tee(self, channel: Any) -> Any:
+        """Keep no second copy of what is printed: IPython's own has no cap."""
+        return nullcontext()
 
     def enable_gui(self, gui: Any = None) -> None:
         """Start no event loop; `%matplotlib inline` asks for none."""

@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from autograder.errors import WireError
-from autograder.values import DTYPE, MAX_ITEMS, Decoder, Encoder
+from autograder.values import DTYPE, MAX_ITEMS, Decoder, Encoder, key
 
 if TYPE_CHECKING:
     import numpy as np
@@ -315,7 +315,9 @@ def _read_index(decoder: Decoder, inner: Any, rows: int | None, depth: int) -> p
         arrays = [_read_index(decoder, level, rows, depth + 1) for level in levels]
         return pd.MultiIndex.from_arrays(arrays, names=[a.name for a in arrays])
     _, name, column = _parts(inner, 3)
-    return pd.Index(_read_column(decoder, column, rows, depth), name=decoder.value(name, depth))
+    return pd.Index(
+        _read_column(decoder, column, rows, depth), name=key(decoder.value(name, depth))
+    )
 
 
 def _range(decoder: Decoder, parts: Any, rows: int | None) -> pd.Index[Any]:
@@ -343,7 +345,9 @@ def _read_frame(decoder: Decoder, inner: Any, depth: int) -> pd.DataFrame:
     columns = {i: _read_column(decoder, c, rows, depth) for i, c in enumerate(cols)}
     frame = pd.DataFrame(columns, index=range(rows))
     frame.index = labels
-    frame.columns = pd.Index(decoder.items(names, depth), dtype=None if names else object)
+    frame.columns = pd.Index(
+        [key(n) for n in decoder.items(names, depth)], dtype=None if names else object
+    )
     return frame
 
 
@@ -351,7 +355,7 @@ def _read_series(decoder: Decoder, inner: Any, depth: int) -> pd.Series[Any]:
     name, column, index = _parts(inner, 3)
     values = _read_column(decoder, column, None, depth)
     values.index = _read_index(decoder, index, len(values), depth)
-    values.name = decoder.value(name, depth)
+    values.name = key(decoder.value(name, depth))
     return values
 
 

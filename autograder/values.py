@@ -164,7 +164,7 @@ class Decoder:
         pairs: list[Any] = inner if type(inner) is list else [None]
         if len(pairs) > MAX_ITEMS or any(type(p) is not list or len(p) != 2 for p in pairs):
             raise WireError("a mapping is a list of pairs")
-        return {_key(self.value(k, depth)): self.value(v, depth) for k, v in pairs}
+        return {key(self.value(k, depth)): self.value(v, depth) for k, v in pairs}
 
     def opaque(self, inner: Any, _: int) -> Any:
         """Return a handle."""
@@ -173,7 +173,8 @@ class Decoder:
         return self.handle(inner)
 
 
-def _key(value: Any) -> Any:
+def key(value: Any) -> Any:
+    """Return a value that may be a key, a name or a label."""
     if is_handle(value):
         raise WireError("a handle cannot be a key")
     try:
@@ -255,7 +256,7 @@ def _missing(_: Decoder, inner: Any, __: int) -> Any:
 
 
 def _set(decoder: Decoder, inner: Any, depth: int) -> set[Any]:
-    return {_key(v) for v in decoder.items(inner, depth)}
+    return {key(v) for v in decoder.items(inner, depth)}
 
 
 def _bulk(tag: str) -> Callable[[Decoder, Any, int], Any]:
