@@ -229,7 +229,8 @@ def test_what_a_killed_pip_left_is_swept(ready: Course) -> None:
     packages = ready.venv / "lib" / "python3.11" / "site-packages"
     for name in ("torn-1.0.dist-info", "whole-1.0.dist-info", "~orch"):
         (packages / name).mkdir(parents=True)
-    (packages / "whole-1.0.dist-info" / "RECORD").touch()
+    (packages / "torn-1.0.dist-info" / "RECORD").write_text("torn/__init__.py,,\n")
+    (packages / "whole-1.0.dist-info" / "RECORD").write_text("whole-1.0.dist-info/INSTALLER,,\n")
     ready.run("list")
     assert [path.name for path in packages.iterdir()] == ["whole-1.0.dist-info"]
 

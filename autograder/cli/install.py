@@ -54,13 +54,13 @@ MEANINGS = (
         ),
         "No package index can be reached. Check the connection (behind a proxy or a mirror: what "
         "pip is told), then run the same command again; what was downloaded is kept.   "
-        ".venv/bin/pip config list",
+        ".venv/bin/python -m pip config list",
     ),
     (
         ("No matching distribution found", "Could not find a version", "ResolutionImpossible"),
         "The package index that pip is told to use does not have what this course pins. See which "
         "one that is, and allow one that mirrors PyPI; then run the same command again.   "
-        ".venv/bin/pip config list",
+        ".venv/bin/python -m pip config list",
     ),
     (
         ("Permission denied", "Read-only file system"),
@@ -203,9 +203,15 @@ def _make_venv() -> None:
 def _sweep() -> None:
     """Remove what a killed pip leaves: half-written packages that look installed."""
     for folder in VENV.glob("lib/python*/site-packages"):
-        torn = [info for info in folder.glob("*.dist-info") if not (info / "RECORD").exists()]
+        torn = [info for info in folder.glob("*.dist-info") if not _whole(info)]
         for path in [*torn, *folder.glob("~*")]:
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _whole(info: Path) -> bool:
+    """Tell whether pip came to its last step, in which RECORD names what pip itself wrote."""
+    record = info / "RECORD"
+    return record.exists() and "/INSTALLER," in record.read_text(errors="replace")
 
 
 class _Pip:
