@@ -17,10 +17,11 @@ READ = 64 << 20
 
 
 class Box:
-    """A client of one supervisor. Closing the launcher's box ends everything in it.
+    """A client of one supervisor. Closing it ends everything in the box.
 
-    `Box(box.share())` may be used by another process, such as the judge: it does the same except
-    that closing it ends nothing.
+    `Box(box.share())` may be used by another process, such as the judge. When that process goes
+    away without a word, nothing ends; files, output and usage stay until the launcher's own box
+    is closed or its process gone.
     """
 
     def __init__(self, control: socket.socket, cleanup: contextlib.ExitStack | None = None) -> None:

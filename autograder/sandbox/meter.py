@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
+from collections.abc import Callable
 from typing import Any
 
 from autograder.sandbox import cgroup, files, tree
@@ -107,13 +107,11 @@ class Meter:
         else:
             tree.kill_below(os.getpid())
 
-    def end(self) -> None:
-        """Kill and wait for all, so that their CPU is counted."""
+    def close(self, reap: Callable[[], None]) -> None:
+        """Kill all and have them waited for, so that their CPU is counted."""
         if self.count:
             self.count_cpu(tree.below(os.getpid(), alone=self.order.own_pids))
         self.kill(None)
-        with contextlib.suppress(ChildProcessError):
-            while True:
-                os.waitpid(-1, 0)
+        reap()
         self.count = 0
         self.count_cpu([])

@@ -56,7 +56,7 @@ class Supervisor:
         self.flood = 0
         self.meter = Meter(order, figures)
         self.poll = select.poll()
-        self.open = True
+        self.open, self.closed = True, False
 
     def serve(self) -> None:
         """Answer until closed, then leave no process behind."""
@@ -68,7 +68,7 @@ class Supervisor:
                 self.handle(fd)
             if self.open:
                 self.look()
-        self.meter.end()
+        self.end()
 
     def listen_for_children(self) -> int:
         """Wake the loop at every SIGCHLD."""
@@ -77,6 +77,11 @@ class Supervisor:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         self.watch(wake)
         return wake
+
+    def end(self) -> None:
+        """Kill and count everything; start nothing any more."""
+        self.closed = True
+        self.meter.close(lambda: self.reap(0))
 
     def watch(self, fd: int) -> None:
         self.poll.register(fd, select.POLLIN)
@@ -107,10 +112,10 @@ class Supervisor:
             self.meter.sample(self.living())
         self.waiters = [w for w in self.waiters if not self.answered(w)]
 
-    def reap(self) -> None:
-        """Wait for every child that has ended, adopted ones too."""
+    def reap(self, how: int = os.WNOHANG) -> None:
+        """Wait for every child that has ended, adopted ones too; with how=0 for every child."""
         with contextlib.suppress(ChildProcessError):
-            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            while (ended := os.waitpid(-1, how))[0]:
                 program = self.programs.get(ended[0])
                 if program is not None:
                     program.exit = os.waitstatus_to_exitcode(ended[1])
@@ -202,8 +207,8 @@ class Supervisor:
     def spawn(
         self, act: Any, env: dict[str, str], stdin: bytes, cwd: str, keep: int | None = None
     ) -> int:
-        if self.meter.killed:
-            raise OSError(0, f"the box was ended: {self.meter.killed}")
+        if self.meter.killed or self.closed:
+            raise OSError(0, f"the box was ended: {self.meter.killed or 'closed'}")
         inside = self.standard_input(stdin)
         out, theirs = os.pipe()
         try:
@@ -298,10 +303,9 @@ class Supervisor:
         return {"ok": True, **self.meter.usage()}
 
     def do_close(self, channel: Channel, message: Message) -> dict[str, Any]:
-        """End the box; a client that is not the first ends only itself."""
-        if channel is self.first:
-            self.meter.end()
-            self.open = False
+        """End all that runs; the first client's close is the box's own end too."""
+        self.end()
+        self.open = channel is not self.first
         return {"ok": True, **self.meter.usage()}
 
 

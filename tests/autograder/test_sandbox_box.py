@@ -180,17 +180,29 @@ def test_the_port_asked_for_is_had_in_a_network_of_its_own(launcher: Launcher) -
 
 
 def test_another_process_can_use_the_box(box: Box) -> None:
-    """As the judge does; its end of the box is not the box's end."""
+    """As the judge does; its end is not the box's end."""
     shared = box.share()
     child = os.fork()
     if not child:
-        with Box(shared) as judged:
-            judged.write("from-judge", b"1")
-            pid = judged.run(["/bin/sh", "-c", "exit 7"])
-            os._exit(judged.wait(pid, 60) or 0)
+        judged = Box(shared)
+        judged.write("from-judge", b"1")
+        pid = judged.run(["/bin/sh", "-c", "exit 7"])
+        os._exit(judged.wait(pid, 60) or 0)
     shared.close()
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
     assert box.read("from-judge") == b"1"
+    assert sh(box, "echo still here") == (0, b"still here\n")
+
+
+def test_any_client_can_end_what_runs(box: Box) -> None:
+    pid = box.run(["/bin/sh", "-c", "echo begun > file; sleep 60"])
+    while "file" not in box.glob("*"):
+        assert box.wait(pid, 0.02) is None
+    with Box(box.share()) as judged:
+        assert judged.close().killed is None
+    assert box.wait(pid, 60) == -signal.SIGKILL
+    assert box.read("file") == b"begun\n"
+    assert box.close().cpu > 0
 
 
 def test_a_client_that_is_cut_off_harms_nobody(box: Box) -> None:
