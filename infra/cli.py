@@ -122,17 +122,17 @@ def _start(folder: Folder, port: int) -> Running:
 @click.pass_obj
 def down(folder: Folder) -> None:
     """Stop the cloud; what it held is gone."""
-    running = folder.running()
-    if running is None:
+    pid = folder.holder()
+    if not pid:
         click.echo("No cloud is up.")
         return
     for number, seconds in ((signal.SIGTERM, 10.0), (signal.SIGKILL, 10.0)):
         with contextlib.suppress(ProcessLookupError):
-            os.kill(running.pid, number)
-        if _until(lambda: folder.running() is None, seconds):
+            os.kill(pid, number)
+        if _until(lambda: not folder.holder(), seconds):
             click.echo("The cloud is down.")
             return
-    raise Problem(f"process {running.pid} does not end", f"kill -9 {running.pid}")
+    raise Problem(f"process {pid} does not end", f"kill -9 {pid}")
 
 
 @cloud.command()

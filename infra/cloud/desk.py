@@ -92,25 +92,26 @@ class Folder:
 
     def running(self) -> Running | None:
         """Return the running cloud, or None; whether it answers is another question."""
-        if not self._locked():
+        if not self.holder():
             return None
         try:
             return Running(**self.read("state.json"))
         except TypeError:
             return None
 
-    def _locked(self) -> bool:
+    def holder(self) -> int:
+        """Return the process that holds the lock; 0 when nobody does."""
         try:
             handle = os.open(self.path / "lock", os.O_RDWR)
         except OSError:
-            return False
+            return 0
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            return True
+            return int(os.read(handle, 20) or 0)
         finally:
             os.close(handle)
-        return False
+        return 0
 
     @contextmanager
     def hold(self) -> Iterator[None]:
@@ -122,9 +123,11 @@ class Folder:
         except BlockingIOError:
             os.close(handle)
             raise DeskError(
-                "a cloud of this folder is already up", "ladder cloud status", code=2
+                "a cloud of this folder is already up or starting", "ladder cloud down", code=2
             ) from None
         try:
+            os.truncate(handle, 0)
+            os.write(handle, str(os.getpid()).encode())
             yield
         finally:
             os.close(handle)
