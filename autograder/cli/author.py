@@ -171,3 +171,25 @@ def bench(arguments: tuple[str, ...]) -> None:
         raise UsageError("this edition has no bench", str(runner), "ladder --help")
     command = [sys.executable, str(runner), *arguments]
     raise SystemExit(subprocess.run(command, cwd=root, check=False).returncode)
+
+
+@click.command()
+@click.argument("place", metavar="STAGE/LAB")
+@click.option("--project", is_flag=True, help="A project lab; otherwise a notebook.")
+@click.option("--rung", default="", metavar="ID", help="Where in the stage; otherwise its last.")
+def new(place: str, project: bool, rung: str) -> None:
+    """Lay out a small lab that is complete: lint, sync and prove are green."""
+    from autograder import new as work
+    from autograder import sync as syncing
+    from autograder.lint import page
+    from autograder.manifest import load_course
+
+    course = load_course()
+    made = work.new(course, place, project, rung)
+    course = load_course(course.root)
+    made += syncing.write(course, syncing.plan(course, helps(), {"lint.md": page()}))
+    for path in dict.fromkeys(made):
+        click.echo(f"wrote  {path.relative_to(course.root)}")
+    name = place.partition("/")[2]
+    click.echo(f"\nReplace it piece by piece and keep it green:\n  ladder lint {name}")
+    click.echo(f"  ladder sync\n  ladder prove {name}")
