@@ -68,7 +68,7 @@ def _files(root: Path, stage: str, name: str, project: bool) -> Iterator[tuple[P
 
 
 def _filled(name: str, words: dict[str, str]) -> str:
-    text = (SKELETON / name).read_text(encoding="utf-8")
+    text = (SKELETON / f"{name}.txt").read_text(encoding="utf-8")
     return re.sub(r"\{\{(\w+)\}\}", lambda found: words[found[1]], text)
 
 

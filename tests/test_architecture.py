@@ -24,7 +24,7 @@ FLOORS = (
     ("sandbox", "cells", "worker", "judge"),
     ("desk", "grade", "court", "rig"),
     (
-        "cohort", "gradebook", "report", "sync", "lint", "prove", "similar", "path",
+        "cohort", "gradebook", "report", "sync", "lint", "prove", "new", "similar", "path",
         "pytest_plugin",
     ),
     ("cli", "magic"),
