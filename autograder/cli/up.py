@@ -49,7 +49,8 @@ def up(site_port: int, lab_port: int, cloud_port: int, no_browser: bool, check: 
     groups.ensure(["light"])
     STATE.mkdir(parents=True, exist_ok=True)
     look = not (check or no_browser) and _has_screen()
-    with _alone(), _terminated_as_interrupted(), House(STATE / "up") as house:
+    alone = contextlib.nullcontext() if check else _alone()  # a check disturbs nobody
+    with alone, _terminated_as_interrupted(), House(STATE / ("check" if check else "up")) as house:
         try:
             ports = _ports(site_port, lab_port, cloud_port)
             build_site()
@@ -173,6 +174,11 @@ def _cloud(port: int) -> Service:
     if not entry_points(group="ladder.commands", name="cloud"):
         return Service("cloud", address, [], lambda: "", ROOT, absent="this edition has none")
     ladder = str(BIN / "ladder")
+    code, said = _ask(ladder, "cloud", "env", "--json")
+    if code == 0:  # `ladder cloud up` was typed before: it is used and, at the end, left alone
+        running = json.loads(said)["AWS_ENDPOINT_URL"]
+        code, said = _ask(ladder, "cloud", "status")
+        return Service("cloud", running, [], lambda: "", ROOT, absent=said if code else "")
 
     def probe() -> str:
         if not _get(address)[0]:
