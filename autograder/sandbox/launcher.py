@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from typing import Literal
 from autograder.errors import GraderError
 from autograder.sandbox.box import Box, gather
 from autograder.sandbox.confinement import packages, uid_for
+from autograder.sandbox.files import erase
 from autograder.sandbox.limits import DESK, QUIET, SCRATCH, Limits
 from autograder.sandbox.message import Channel
 from autograder.sandbox.order import Order
@@ -154,7 +154,7 @@ class Launcher:
 def folders(cleanup: contextlib.ExitStack) -> tuple[str, str]:
     """Make a desk and a temporary folder for a box without file systems of its own."""
     place = tempfile.mkdtemp(prefix="ladder-box-")
-    cleanup.callback(shutil.rmtree, place, ignore_errors=True)
+    cleanup.callback(erase, place)
     desk, tmp = os.path.join(place, "desk"), os.path.join(place, "tmp")
     for folder in (desk, tmp):
         os.mkdir(folder, 0o700)

@@ -99,7 +99,7 @@ def find() -> Layers:
     for mode in candidates():
         try:
             have = attack(mode)
-        except (GraderError, OSError) as error:
+        except (GraderError, OSError, ValueError) as error:
             why = str(error).strip().splitlines()[-1]
             failures.append(Missing(f"mode {mode}", f"it did not start: {why}", remedy(mode)))
             continue

@@ -6,8 +6,7 @@ import os
 import resource
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 DESK = "/desk"  # where a box with a root of its own keeps the learner's files
 SCRATCH = "/scratch"  # and what they write meanwhile: home and temporary folder
@@ -39,9 +38,6 @@ class Limits:
     output: int = 1 << 20
     files: int = 4096
     wall: float = 600
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ Never reads anything of the learner's but output, plain files and /proc.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import signal
@@ -178,6 +179,8 @@ class Supervisor:
             reply = getattr(self, "do_" + message.head["do"])(channel, message)
         except OSError as error:
             reply = {"errno": error.errno or 0, "text": str(error.strerror or error)}
+        except (ValueError, RecursionError) as error:  # a name or a depth of the learner's making
+            reply = {"errno": errno.EINVAL, "text": f"{type(error).__name__}: {error}"}
         finally:
             for fd in message.fds:
                 os.close(fd)

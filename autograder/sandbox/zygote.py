@@ -10,7 +10,6 @@ import gc
 import importlib
 import os
 import select
-import shutil
 import signal
 import socket
 import sys
@@ -21,6 +20,7 @@ from typing import Any, NoReturn
 from autograder.sandbox import linux
 from autograder.sandbox.cgroup import Group
 from autograder.sandbox.confinement import close_in, enter_zygote
+from autograder.sandbox.files import erase
 from autograder.sandbox.message import Channel, Message
 from autograder.sandbox.order import Order
 from autograder.sandbox.supervisor import Supervisor
@@ -165,7 +165,7 @@ def supervise(order: Order, sock: socket.socket, figures: int | None) -> None:
 def clear(mode: str, tmp: str) -> None:
     """Remove folders made on the host: the grader, whose they are, may have been killed."""
     if mode in "CD":
-        shutil.rmtree(os.path.dirname(tmp), ignore_errors=True)
+        erase(os.path.dirname(tmp))
 
 
 def load(names: Sequence[str]) -> None:

@@ -114,6 +114,25 @@ def test_a_write_replaces_a_link_but_not_its_target(box: Box) -> None:
     assert box.read("target") == b"kept\n"
 
 
+def test_the_supervisor_survives_what_the_learner_calls_files(launcher: Launcher) -> None:
+    """Names that are no text, and folders deeper than a walk goes."""
+    code = """
+import os
+open(b"\\xff\\n", "w").close()
+for _ in range(1200):
+    os.mkdir("d")
+    os.chdir("d")
+"""
+    with launcher.open({}, LIMITS) as box:
+        pid = box.run([sys.executable, "-c", code])
+        assert box.wait(pid, 60) == 0, box.output(pid)
+        assert box.glob("**") == ["\udcff\n"]
+        with pytest.raises(OSError, match="No such"):
+            box.read("d/" * 1200 + "file")
+        assert box.read("\udcff\n") == b""
+        assert sh(box, "echo still here") == (0, b"still here\n")
+
+
 def test_reads_are_capped(box: Box) -> None:
     sh(box, "head -c 5000 /dev/zero > big")
     assert len(box.read("big", 5000)) == 5000

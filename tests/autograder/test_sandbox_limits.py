@@ -116,7 +116,7 @@ def test_cpu_of_children_that_nobody_waits_for_is_counted(launcher: Launcher) ->
     with launcher.open({}, LIMITS) as box:
         code = """
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-for number in range(30):
+for number in range(20):
     if os.fork() == 0:
         begun = time.process_time()
         while time.process_time() < begun + 0.015: pass
@@ -126,7 +126,7 @@ for number in range(30):
 """
         assert finish(box, code)[0] == 0
         usage = box.usage()
-    assert usage.cpu >= 0.45 or os.geteuid()
+    assert usage.cpu >= 0.3 or os.geteuid()
 
 
 def test_a_memory_hog_is_killed(launcher: Launcher) -> None:
