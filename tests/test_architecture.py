@@ -19,10 +19,10 @@ FLOORS = (
     ("errors", "verdict", "starter"),
     (
         "seeds", "check", "manifest", "policy", "wire", "values", "columns", "submission", "sheet",
-        "evidence", "handout", "pages", "documents", "mutants", "lies",
+        "evidence", "handout", "pages", "documents", "mutants", "lies", "plain", "preprocessors",
     ),
     ("sandbox", "cells", "worker", "judge"),
-    ("desk", "grade", "court", "rig"),
+    ("desk", "grade", "court", "rig", "course"),
     (
         "cohort", "gradebook", "report", "sync", "lint", "prove", "new", "similar", "path",
         "pytest_plugin",
