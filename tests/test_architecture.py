@@ -25,7 +25,7 @@ FLOORS = (
     ("desk", "grade", "court", "rig", "course"),
     (
         "cohort", "gradebook", "report", "sync", "lint", "prove", "new", "similar", "path",
-        "pytest_plugin",
+        "pytest_plugin", "formgrade",
     ),
     ("cli", "magic"),
 )  # fmt: skip
