@@ -17,6 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from autograder import plain
 from autograder.check import Check, checks_of, fixtures_of, given_of, parameters
 from autograder.errors import GraderError, LadderError, LearnerError, ManifestError, suggest
 from autograder.judge import Boxes, Session, Work
@@ -103,7 +104,7 @@ class Bench:
         return {**handed(self.loaded.lab), **self.desk, **self.submission.files}
 
     def work(self) -> Work:
-        """Return a fresh `work`: the check's fork of the loaded process, or a sandbox of its own."""
+        """Return a `work`: the check's fork of the loaded process, or a fresh sandbox."""
         lab, limits = self.loaded.lab, self.loaded.limits
         if lab.launcher == "exec":
             return self.opened(self.files)
@@ -275,12 +276,8 @@ def grade(
 
 
 def _outputs(outputs: Any) -> tuple[str, ...]:
-    """Return the outputs of each cell as JSON text, as the learner's side told them."""
-    kept = outputs if isinstance(outputs, list) else []
-    try:
-        return tuple(json.dumps(cell, allow_nan=False) for cell in kept)
-    except (TypeError, ValueError):
-        return ()
+    """Return the outputs of each cell as JSON text, rebuilt and bounded."""
+    return tuple(json.dumps(cell, ensure_ascii=False) for cell in plain.outputs(outputs))
 
 
 def _chosen(checks: Mapping[str, Check], only: Sequence[str]) -> list[Check]:

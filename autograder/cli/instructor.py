@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import click
 
 from autograder.cli import context
+from autograder.cli.groups import ensure
 from autograder.errors import LadderError, UsageError
 
 FOLDER = click.Path(path_type=Path)
@@ -17,6 +19,7 @@ FOLDER = click.Path(path_type=Path)
 @click.command()
 @click.argument("path", type=FOLDER)
 @click.option("--lab", "lab_id", metavar="LAB", help="For which lab, when names do not say.")
+@click.option("--learner", help="Only this one's.")
 @click.option("--out", type=FOLDER, help="Where gradebook.db, grades.csv and report.html go.")
 @click.option(
     "--cohort", "cohort_file", type=FOLDER, help="cohort.toml, when it is not above PATH."
@@ -27,6 +30,7 @@ FOLDER = click.Path(path_type=Path)
 def grade(
     path: Path,
     lab_id: str | None,
+    learner: str | None,
     out: Path | None,
     cohort_file: Path | None,
     workers: int,
@@ -40,6 +44,7 @@ def grade(
 
     course = load_course()
     found = find(course, path, course.lab(lab_id) if lab_id else None)
+    found = [f for f in found if learner in (None, f.learner)]
     for lab in {f.lab.id: f.lab for f in found}.values():
         context.install_needs(lab)
     cohort_path = cohort_file or find_cohort(path)
@@ -48,7 +53,42 @@ def grade(
     plan = Plan(secret, mode, layers, workers, tuple(context.binds()))
     if not secret and not as_json:
         click.echo("No cohort.toml here: this is a self-check on public data, not a grade.")
-    raise SystemExit(_report(judge_all(course, found, plan), len(found), _out(out, path), as_json))
+    results = judge_all(course, found, plan)
+    raise SystemExit(_report(results, len(found), _out(out, path), _course_of(path), as_json))
+
+
+@click.group()
+def course() -> None:
+    """Build a course for nbgrader, or publish the learners' edition."""
+
+
+@course.command()
+@click.argument("folder", type=FOLDER)
+@click.option("--name", default="", help="The course id; the folder's name otherwise.")
+@click.option("--lab", "labs", multiple=True, metavar="LAB", help="Only these labs.")
+def build(folder: Path, name: str, labs: tuple[str, ...]) -> None:
+    """Write a standard nbgrader course into FOLDER, with a new secret in cohort.toml."""
+    from autograder.course import build as build_course
+    from autograder.manifest import load_course
+
+    ensure(["nbgrader"])
+    for lab in build_course(load_course(), folder, name, labs):
+        click.echo(f"  {lab}")
+    click.echo(
+        f"\n{folder} is an nbgrader course. The secret is in cohort.toml: keep it to yourself."
+    )
+    click.echo(f"When submissions are collected: ladder grade {folder / 'submitted'}")
+
+
+@course.command()
+@click.argument("folder", type=FOLDER)
+def publish(folder: Path) -> None:
+    """Write the learners' edition into FOLDER: no solutions, no tests, no proof table."""
+    from autograder.course import publish as publish_course
+    from autograder.manifest import load_course
+
+    count = publish_course(load_course(), folder)
+    click.echo(f"{count} files in {folder}. Try it: cd {folder} && ./ladder up")
 
 
 def sandbox_mode(without: bool) -> tuple[str, tuple[str, ...]]:
@@ -68,24 +108,37 @@ def sandbox_mode(without: bool) -> tuple[str, tuple[str, ...]]:
     return layers.mode, tuple(name for name, holds in layers.have.items() if holds)
 
 
+def _course_of(path: Path) -> Path | None:
+    """Return the nbgrader course that submissions lie in; nbgrader is loaded only then."""
+    for folder in path.resolve().parents:
+        if (folder / "nbgrader_config.py").is_file() and (folder / "source").is_dir():
+            ensure(["nbgrader"])
+            return folder
+    return None
+
+
 def _out(out: Path | None, path: Path) -> Path:
     folder = out or (path if path.is_dir() else path.parent).parent / "graded"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
-def _report(outcomes: Any, total: int, out: Path, as_json: bool) -> int:
-    """Write each result before it is shown; then the table and the report. Returns the exit code."""
+def _report(outcomes: Any, total: int, out: Path, course: Path | None, as_json: bool) -> int:
+    """Write each result before it is shown, then table and report. Returns the exit code."""
     from autograder.gradebook import Gradebook
 
     start, refused, ours = time.monotonic(), 0, 0
-    with Gradebook(out / "gradebook.db") as book:
+    with ExitStack() as stack:
+        book = stack.enter_context(Gradebook(out / "gradebook.db"))
+        form = stack.enter_context(_formgrader(course)) if course else None
         for number, (found, result) in enumerate(outcomes, 1):
             if isinstance(result, LadderError):
                 refused += 1
                 click.echo(f"refused: {result}", err=True)
                 continue
             book.write(result, found.time)
+            if form is not None:
+                form.write(found.lab, found.read(), result)
             ours += result.ungraded
             click.echo(
                 result.to_json().decode() if as_json else _line(result, number, total, start)
@@ -95,6 +148,12 @@ def _report(outcomes: Any, total: int, out: Path, as_json: bool) -> int:
     if not as_json:
         click.echo(f"\n{total - refused} graded, {refused} refused, {ours} ungraded  ->  {out}")
     return 3 if ours else 1 if refused else 0
+
+
+def _formgrader(course: Path) -> Any:
+    from autograder.formgrade import Formgrader
+
+    return Formgrader(course)
 
 
 def _line(result: Any, number: int, total: int, start: float) -> str:

@@ -1,0 +1,103 @@
+"""Outputs of a learner's cells reduced to what can be shown: plain text and re-encoded PNG.
+
+Runs in the confined judge, because it decodes images that the learner's side made. Drops the rest.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import warnings
+from collections.abc import Iterable
+from typing import Any
+
+MAX_TEXT = 64 << 10
+MAX_PIXELS = 4_000_000
+CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]|\x1b\[[0-9;?]*[A-Za-z]"
+)
+
+
+def outputs(cells: Any) -> list[list[dict[str, Any]]]:
+    """Return the outputs of each cell, each one rebuilt from the few fields we know."""
+    if not isinstance(cells, list):
+        return []
+    return [[kept for item in cell[:200] if (kept := _output(item))] for cell in _lists(cells)]
+
+
+def _lists(cells: Iterable[Any]) -> list[list[Any]]:
+    return [cell if isinstance(cell, list) else [] for cell in cells]
+
+
+def _output(item: Any) -> dict[str, Any] | None:
+    if not isinstance(item, dict):
+        return None
+    if item.get("output_type") == "stream":
+        name = "stderr" if item.get("name") == "stderr" else "stdout"
+        return {"output_type": "stream", "name": name, "text": text(item.get("text"))}
+    if item.get("output_type") == "error":
+        lines = item.get("traceback")
+        return {
+            "output_type": "error",
+            "ename": text(item.get("ename"))[:200],
+            "evalue": text(item.get("evalue")),
+            "traceback": [text(line) for line in lines[:40]] if isinstance(lines, list) else [],
+        }
+    data = item.get("data")
+    return _display(data) if isinstance(data, dict) else None
+
+
+def _display(data: dict[str, Any]) -> dict[str, Any]:
+    kept = {"text/plain": text(data.get("text/plain"))}
+    picture = png(data.get("image/png"))
+    if picture:
+        kept["image/png"] = picture
+    return {"output_type": "display_data", "data": kept, "metadata": {}}
+
+
+def text(value: Any) -> str:
+    """Return text without terminal escapes and control characters, cut to a bound."""
+    plain = value if isinstance(value, str) else ""
+    return CONTROL.sub("", plain[:MAX_TEXT]).encode("utf-8", "replace").decode()
+
+
+def png(value: Any) -> str:
+    """Return a PNG decoded and encoded again, as base64; '' for anything that is no small PNG."""
+    if not isinstance(value, str) or len(value) > 1 << 20:
+        return ""
+    try:
+        from PIL import Image
+
+        raw = io.BytesIO(base64.b64decode(value, validate=True))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with Image.open(raw, formats=("PNG",)) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    return ""
+                clean = Image.new("RGBA", image.size)
+                clean.paste(image.convert("RGBA"))
+    except Exception:  # a decoder may raise anything on hostile bytes
+        return ""
+    out = io.BytesIO()
+    clean.save(out, "PNG")
+    return base64.b64encode(out.getvalue()).decode()
+
+
+DANGEROUS = re.compile(
+    r"\\(href|url|class|style|cssId|require|unicode|html\w*|data|bbox|def|let)", re.I
+)
+
+
+def markdown(value: str) -> str:
+    """Return a learner's Markdown with nothing in it that a page could run.
+
+    HTML is shown as text, addresses keep http and https only, and MathJax loses the commands that
+    reach out of a formula.
+    """
+    from html import escape
+
+    shown = escape(text(value), quote=False)
+    shown = DANGEROUS.sub(r"\\ \1", shown)
+    shown = re.sub(r"(\]\s*[(:\[]\s*(?:&lt;)?\s*)(?!https?://|#)([^)\s]*)", r"\1#\2", shown)
+    return re.sub(r"(?i)\b(javascript|vbscript|data)\s*(:|&#0*58;|&#x0*3a;|&colon;)", r"\1 ", shown)
