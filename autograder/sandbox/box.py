@@ -83,9 +83,15 @@ class Box:
         env: Mapping[str, str] = {},
         stdin: bytes = b"",
         cwd: str = ".",
+        python: Sequence[str] = (),
     ) -> int:
-        """Start a program in the box's folder; return its pid. Exit 127: it could not start."""
-        return int(self.ask("run", stdin, argv=list(argv), env=dict(env), cwd=cwd).head["pid"])
+        """Start a program in the box's folder; return its pid. Exit 127: it could not start.
+
+        With `python`, an interpreter's command, argv begins with a Python file: a forking box runs
+        it in a fork that has its imports already, any other box with that interpreter.
+        """
+        head = {"argv": list(argv), "env": dict(env), "cwd": cwd, "python": list(python)}
+        return int(self.ask("run", stdin, **head).head["pid"])
 
     def wait(self, pid: int, timeout: float | None = None) -> int | None:
         """Return the exit code, negative for a signal; None when the timeout came first."""
@@ -111,6 +117,14 @@ class Box:
         """Write several files at once."""
         sizes = [(path, len(body)) for path, body in files.items()]
         self.ask("write", b"".join(files.values()), files=sizes)
+
+    def renew(self, files: Mapping[str, bytes]) -> None:
+        """Kill every program and what it left running, and leave no file but these.
+
+        Workers, ports and listening sockets stay.
+        """
+        sizes = [(path, len(body)) for path, body in files.items()]
+        self.ask("renew", b"".join(files.values()), files=sizes)
 
     def remove(self, path: str) -> None:
         self.ask("remove", path=path)

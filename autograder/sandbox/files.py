@@ -131,6 +131,17 @@ def remove(root: str, path: str) -> None:
             os.rmdir(name, dir_fd=folder)
 
 
+def empty(root: str) -> None:
+    """Remove everything in a folder, following no link."""
+    with os.scandir(root) as entries:
+        found = [(entry.path, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    for path, folder in found:
+        if folder:
+            erase(path)
+        else:
+            os.unlink(path)
+
+
 def glob(root: str, pattern: str, most: int = 100_000) -> list[str]:
     """Return the files and links whose path matches, sorted; `*` crosses no slash, `**` does.
 

@@ -84,6 +84,15 @@ def programme(argv: list[str]) -> Callable[[], NoReturn]:
     return act
 
 
+def python_file(order: Order, interpreter: list[str], argv: list[str]) -> Callable[[], NoReturn]:
+    """Return the act of running a Python file: in this fork, or in a fresh interpreter."""
+    if not order.fork:
+        return programme([*interpreter, *argv])
+    from autograder.sandbox import script
+
+    return lambda: script.run(argv)
+
+
 def worker(order: Order) -> Callable[[], NoReturn]:
     """Return the act of serving on descriptor WORKER: in this fork, or in a fresh interpreter."""
     if not order.fork:

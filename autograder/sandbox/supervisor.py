@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from autograder.sandbox import files, start
+from autograder.sandbox import files, start, tree
 from autograder.sandbox.message import Channel, Message
 from autograder.sandbox.meter import Meter
 from autograder.sandbox.order import Order
@@ -33,6 +33,7 @@ class Program:
     pipe: int
     output: bytearray = field(default_factory=bytearray)
     exit: int | None = None
+    spared: bool = False  # a worker: it outlives a renewal
 
 
 @dataclass
@@ -196,7 +197,10 @@ class Supervisor:
 
     def do_run(self, channel: Channel, message: Message) -> dict[str, Any]:
         head = message.head
-        act = start.programme(head["argv"])
+        if head["python"]:
+            act = start.python_file(self.order, head["python"], head["argv"])
+        else:
+            act = start.programme(head["argv"])
         return {"ok": True, "pid": self.spawn(act, head["env"], message.body, head["cwd"])}
 
     def do_load(self, channel: Channel, message: Message) -> None:
@@ -205,6 +209,7 @@ class Supervisor:
         with ours, theirs:
             act = start.worker(self.order)
             pid = self.spawn(act, message.head["env"], b"", ".", theirs.fileno())
+            self.programs[pid].spared = True
             channel.send({"ok": True, "pid": pid}, b"", [ours.fileno()])
 
     def spawn(
@@ -279,6 +284,16 @@ class Supervisor:
             files.write(self.order.desk, path, message.body[at : at + size])
             at += size
         return {"ok": True}
+
+    def do_renew(self, channel: Channel, message: Message) -> dict[str, Any]:
+        """Make the box a new machine: no process but the workers', no file but these."""
+        spared = {p.pid for p in self.programs.values() if p.spared and p.exit is None}
+        tree.kill_below(os.getpid(), spared)
+        self.reap()
+        shared = ["/dev/shm"] if self.order.own_pids else []
+        for folder in (self.order.desk, self.order.tmp, *shared):
+            files.empty(folder)
+        return self.do_write(channel, message)
 
     def do_remove(self, channel: Channel, message: Message) -> dict[str, Any]:
         files.remove(self.order.desk, message.head["path"])

@@ -12,6 +12,8 @@ import resource
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Collection
 from dataclasses import dataclass
 
 PAGE = resource.getpagesize()
@@ -109,16 +111,22 @@ def largest() -> int:
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * MAXRSS
 
 
-def kill_below(root: int) -> None:
-    """Kill every descendant: stop them all first, so that none forks away meanwhile."""
-    for _ in range(100):
-        living = [p for p in below(root) if not p.zombie]
+def kill_below(root: int, spared: Collection[int] = ()) -> None:
+    """Kill every descendant: stop them all first, so that none forks away meanwhile.
+
+    The processes in `spared`, and theirs, live on.
+    """
+    for _ in range(2000):
+        every = below(root)
+        kept = {*spared, *(p.pid for pid in spared for p in descendants(pid, every))}
+        living = [p for p in every if not p.zombie and p.pid not in kept]
         if not living:
             return
         for number in (signal.SIGSTOP, signal.SIGKILL):
             for process in living:
                 with contextlib.suppress(OSError):
                     os.kill(process.pid, number)
+        time.sleep(0.001)  # they need a turn on a processor to die
 
 
 def kill_namespace() -> None:
