@@ -39,7 +39,12 @@ def rotator_keeps_to_one_secret(estate):
     holds_its_role(estate, "rotator")
 
 
-@check(points=3, observes="cloud", must=True, after="dispatch_sees_its_own_depots")
+@check(
+    points=3,
+    observes="cloud",
+    must=True,
+    after=("intake_drops_and_never_looks", "dispatch_sees_its_own_depots"),
+)
 def without_the_key_nothing_is_readable(estate, site):
     """With the key off, no right to the bucket reads a thing; with it on again, the same bytes."""
     key = estate.deploy("intake", "dispatch").key()
@@ -69,7 +74,12 @@ def without_the_key_nothing_is_readable(estate, site):
     assert estate.deploy_again() == key, "deployed a second time, the pharmacy has another key"
 
 
-@check(points=4, observes="cloud", must=True, after=("dispatch_sees_its_own_depots", "rotator_keeps_to_one_secret"))
+@check(
+    points=4,
+    observes="cloud",
+    must=True,
+    after=("dispatch_sees_its_own_depots", "rotator_keeps_to_one_secret"),
+)
 def nobody_notices_the_rotation(rotation):
     """Killed after each of four steps and started again, a rotation costs none of 1,000 reads."""
     rotation.begin()
