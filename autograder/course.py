@@ -109,7 +109,7 @@ def nbgrader_api(folder: Path) -> Any:
     """Return nbgrader's API for a course folder, with the folder's own configuration."""
     from nbgrader.apps.api import NbGraderAPI
     from nbgrader.coursedir import CourseDirectory
-    from traitlets.config import PyFileConfigLoader
+    from traitlets.config.loader import PyFileConfigLoader
 
     # a fresh gradebook is stamped by the program `alembic`, looked up on PATH
     os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
