@@ -86,7 +86,7 @@ def moves_with_the_costs(work, past, month, other_costs):
 
 @check(points=3, observes="returned")
 def groups_depots_by_cause(work, past, savings):
-    """At most four groups, and one measure for each brings 90 % of what can be brought on time.
+    """At most four groups, and one measure for each brings 85 % of what can be brought on time.
 
     For every group the planner buys the measure that helps it most, by the true chances.
     """
@@ -96,7 +96,7 @@ def groups_depots_by_cause(work, past, savings):
     assert labels.nunique() <= 4, "there is money for four contracts"
     brought = savings.groupby(labels.to_numpy()).sum().max(axis=1).sum()
     possible = savings.max(axis=1).sum()
-    assert brought >= 0.9 * possible, "do the depots of one group suffer from the same thing?"
+    assert brought >= 0.85 * possible, "do the depots of one group suffer from the same thing?"
 
 
 def _decisions(answer: object, month) -> np.ndarray:
