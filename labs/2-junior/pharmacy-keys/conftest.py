@@ -200,9 +200,12 @@ class Estate:
         """The role's recorded day."""
         return workload(self.site, role, self.seed)
 
-    def neighbours(self, role: str) -> list[tuple[str, Call]]:
-        """What lies beside it."""
-        return neighbours(self.site, role, self.seed)
+    def neighbours(self, role: str) -> dict[str, list[Call]]:
+        """Forty calls that lie beside it, by what one would be doing."""
+        found: dict[str, list[Call]] = {}
+        for deed, call in neighbours(self.site, role, self.seed):
+            found.setdefault(deed, []).append(call)
+        return found
 
     def only_its_host_becomes(self, role: str) -> bool:
         """Are all other hosts, and a stranger, refused this role?"""
@@ -397,9 +400,7 @@ class Seam:
 
 
 class Rotation:
-    """A secret about to be rotated, the moments at which it will go wrong, and who is reading."""
-
-    moments = ("after createSecret", "after setSecret", "after testSecret", "after finishSecret")
+    """A secret about to be rotated, stopped at a moment and started again, and who is reading."""
 
     def __init__(self, estate: Estate, pharmacy: Pharmacy, seam: Seam, env: dict[str, str]) -> None:
         self.estate, self.pharmacy, self.seam = estate, pharmacy, seam
@@ -444,7 +445,7 @@ class Rotation:
         }[moment]()
         program = self._start(self.token)
         while not stopped.wait(0.02):
-            assert program.poll() is None, f"{moment}: the rotation ended before it came so far"
+            assert program.poll() is None, "the rotation ended before it came to one of its four steps"
         program.kill()
 
     def run(self, token: str = "") -> int:

@@ -48,10 +48,8 @@ def take_in(s3: Any, site: Site, text: str) -> dict[str, Any]:
     except BotoCoreError as error:
         return rejected(type(error).__name__)  # its text may quote the request
     return {"outcome": "stored", "number": number, "depot": depot}
-    ### END SOLUTION
 
 
-### BEGIN SOLUTION: your own names
 def itemised(text: str) -> tuple[str, str]:
     """The number and the depot that a line claims to have."""
     row = json.loads(text)
@@ -64,5 +62,7 @@ def rejected(reason: str) -> dict[str, Any]:
 
 
 ### END SOLUTION
+
+
 if __name__ == "__main__":
     receive(json.loads(Path(sys.argv[1]).read_text()), sys.argv[2])

@@ -28,10 +28,8 @@ def find(folder: str, canaries: list[str]) -> list[list[str]]:
             for content in unpacked(file.read_bytes()):
                 found |= {(canary, entry.name) for canary in canaries if canary.encode() in content}
     return sorted(map(list, found))
-    ### END SOLUTION
 
 
-### BEGIN SOLUTION: your own names
 DEPTH = 6  # a tar.gz in an image, base64 in its file, JSON in that, and two to spare
 BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{12,}")
 ESCAPE = re.compile(rb"\\u([0-9a-fA-F]{4})")
@@ -84,6 +82,8 @@ def decoded(data: bytes) -> Iterator[bytes]:
 
 
 ### END SOLUTION
+
+
 if __name__ == "__main__":
     for canary, entry in find(sys.argv[1], sys.stdin.read().split("\n")):
         print(f"{entry}: {canary}")

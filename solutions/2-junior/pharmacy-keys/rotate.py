@@ -27,10 +27,8 @@ def rotate(site: Site, token: str) -> None:
     rotation.set_secret()
     rotation.test_secret()
     rotation.finish_secret()
-    ### END SOLUTION
 
 
-### BEGIN SOLUTION: your own names
 @dataclass
 class Rotation:
     """One rotation. Remembers nothing: vault and database know how far it has come."""
@@ -95,5 +93,7 @@ class Rotation:
 
 
 ### END SOLUTION
+
+
 if __name__ == "__main__":
     rotate(json.loads(Path(sys.argv[1]).read_text()), sys.argv[2])
