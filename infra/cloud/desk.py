@@ -118,19 +118,29 @@ class Folder:
         """Hold the lock while the block runs; the kernel lets go of it whatever happens."""
         self.path.mkdir(parents=True, exist_ok=True)
         handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _lock(handle):
             os.close(handle)
             raise DeskError(
                 "a cloud of this folder is already up or starting", "ladder cloud down", code=2
-            ) from None
+            )
         try:
             os.truncate(handle, 0)
             os.write(handle, str(os.getpid()).encode())
             yield
         finally:
             os.close(handle)
+
+
+def _lock(handle: int) -> bool:
+    """Take a lock; somebody who only looks holds it for a moment, so try more than once."""
+    for _ in range(10):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.02)
+        else:
+            return True
+    return False
 
 
 def listen(port: int, *, exact: bool = False) -> socket.socket:

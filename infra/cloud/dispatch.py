@@ -10,6 +10,7 @@ import random
 import re
 import warnings
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -40,15 +41,17 @@ Handler = Callable[[Any, str, Any], Any]
 _routes: dict[str, list[tuple[re.Pattern[str], Handler]]] = {}
 
 
+@cache
 def backend(service: str, region: str = REGION) -> Any:
     """Return the engine's own store of a service, to read state that no call returns."""
     regions: Any = backends.get_backend(service)[ACCOUNT]  # type: ignore[call-overload]
     return regions[region] if region in regions else regions["aws"]
 
 
-def regions() -> set[str]:
+@cache
+def regions() -> frozenset[str]:
     """Return the regions that exist in this cloud."""
-    return set(backends.get_backend("kms")[ACCOUNT].regions)
+    return frozenset(backends.get_backend("kms")[ACCOUNT].regions)
 
 
 def _table(service: str) -> list[tuple[re.Pattern[str], Handler]]:

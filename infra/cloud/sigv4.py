@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from urllib.parse import quote, unquote_to_bytes
 
 from infra.cloud import chunks
@@ -58,7 +59,7 @@ class Signature:
         """Whether the signature came in the URL."""
         return self.expires is not None
 
-    @property
+    @cached_property
     def time(self) -> float:
         """When the request says it was signed, in seconds since the epoch."""
         return datetime.strptime(self.stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()

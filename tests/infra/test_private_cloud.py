@@ -31,7 +31,7 @@ def gone(pid: int) -> bool:
 
 
 def test_it_starts_with_little_work(cloud: Cloud) -> None:
-    """The wall time is in the ADR; here the work is counted, on a busy machine too."""
+    """The wall time stands in docs/decisions; here the work is counted, on a busy machine too."""
     assert cloud.usage()["cpu"] < 0.25
     assert [call.operation for call in cloud.log] == ["ListBuckets"]
     assert cloud.log[0].by == "judge"
