@@ -13,7 +13,7 @@ from pathlib import Path
 from autograder.evidence import Proof, key
 from autograder.handout import alternatives
 from autograder.manifest import Lab
-from autograder.mutants import mutants
+from autograder.mutants import SAMPLE, mutants
 from autograder.prove.answers import caught, disagreement, solutions, starter, swapped
 from autograder.prove.killing import killed_among, mutated, sample_seed
 from autograder.prove.lying import lazies, liars
@@ -27,8 +27,11 @@ CPU_BUDGET = 600.0  # CPU seconds for the seeds of the solutions, and as many fo
 SOLUTION_SEEDS, MISTAKE_SEEDS = (5, 50), (3, 20)
 
 
-def prove(one: Trial, budget: float = CPU_BUDGET) -> Proof:
-    """Prove one lab wholly and return what was found. budget: CPU seconds that seeds may take."""
+def prove(one: Trial, budget: float = CPU_BUDGET, sample: int = SAMPLE) -> Proof:
+    """Prove one lab wholly and return what was found.
+
+    budget: CPU seconds that seeds may take. sample: how many mutants are tried.
+    """
     cost = _solution_cost(one)
     seeds = _clamp(budget / cost / (1 + len(alternatives(one.lab))), SOLUTION_SEEDS)
     count = max(1, len(one.mistakes.mistake))
@@ -38,7 +41,7 @@ def prove(one: Trial, budget: float = CPU_BUDGET) -> Proof:
     caught(one, mistake_seeds)
     lazy_share, lazy_count = lazies(one)
     liar_share, liar_count = liars(one)
-    tried, killed, survivors = mutated(one)
+    tried, killed, survivors = mutated(one, sample)
     return Proof(
         key=key(one.lab), engine=ENGINE, mode=one.rig.mode, wrong=tuple(one.wrong),
         points=one.total, checks=len(one.points), seeds=seeds,

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 
 from autograder.evidence import Survivor
-from autograder.mutants import Mutant, mutants
+from autograder.mutants import SAMPLE, Mutant, mutants
 from autograder.prove.trial import Trial
 from autograder.rig import Task
 from autograder.verdict import Verdict
@@ -14,9 +14,9 @@ from autograder.verdict import Verdict
 KILLED = 0.90
 
 
-def mutated(one: Trial) -> tuple[int, int, list[Survivor]]:
+def mutated(one: Trial, sample: int = SAMPLE) -> tuple[int, int, list[Survivor]]:
     """Nine in ten mutants are killed. Returns how many were tried, killed, and who survived."""
-    made = mutants(one.texts, sample_seed(one))
+    made = mutants(one.texts, sample_seed(one), sample)
     alive = [m for m, dead in zip(made, killed_among(one, made), strict=True) if not dead]
     survivors = [
         Survivor(file=m.file, line=m.line, change=m.change, reason=_why(one, m)) for m in alive

@@ -1,0 +1,60 @@
+"""Manifests are read strictly; what is refused is said with place and suggestion."""
+
+import pytest
+
+from autograder.errors import ManifestError, UsageError
+from autograder.manifest import MistakeFile, convert, find_root, load_course, read
+
+LAB = "labs/1-foundations/sum-up/lab.toml"
+
+
+def test_a_course_has_its_labs_in_order(course):
+    assert list(course.labs) == ["sum-up", "port-call"]
+    assert course.labs["sum-up"].notebook
+    assert course.labs["port-call"].launcher == "exec"
+
+
+def test_an_unknown_key_is_refused_with_the_nearest_one(course, edit):
+    edit(LAB, "pitch =", "pich =")
+    with pytest.raises(ManifestError, match=r"Did you mean 'pitch'\?") as refused:
+        load_course(course.root)
+    assert refused.value.where.endswith(LAB)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [('["numpy"]', '["numpi"]'), ('["adding"]', '["adding2"]')]
+)
+def test_names_that_course_toml_does_not_know_are_refused(course, edit, old, new):
+    edit(LAB, old, new)
+    with pytest.raises(ManifestError, match="does not know"):
+        load_course(course.root)
+
+
+def test_what_is_no_toml_and_what_is_missing_are_said(course, edit):
+    edit(LAB, "title = ", "title ")
+    with pytest.raises(ManifestError, match="not TOML"):
+        load_course(course.root)
+    (course.root / LAB).unlink()
+    with pytest.raises(ManifestError, match="missing"):
+        load_course(course.root)
+
+
+def test_a_lab_is_found_by_name_or_with_a_suggestion(course):
+    with pytest.raises(UsageError, match="Did you mean 'sum-up'"):
+        course.lab("sumup")
+
+
+def test_the_root_is_found_from_inside(course):
+    assert find_root(course.root / "labs" / "2-junior") == course.root
+
+
+def test_survivors_are_declared_with_a_reason():
+    one = {"file": "lab.py", "snippet": "x", "reason": "the same for integers"}
+    assert convert({"survivor": [one]}, MistakeFile, "here").survivor[0].reason
+    with pytest.raises(ManifestError, match="reason"):
+        convert({"survivor": [{"file": "lab.py", "snippet": "x"}]}, MistakeFile, "here")
+
+
+def test_the_tiny_course_has_mistakes(course):
+    file = course.labs["port-call"].solution / "mistakes.toml"
+    assert len(read(file, MistakeFile).mistake) == 5

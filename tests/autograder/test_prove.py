@@ -1,0 +1,127 @@
+"""A proof holds for a lab that is right, and names what does not hold in one that is not."""
+
+import json
+
+from click.testing import CliRunner
+
+from autograder import evidence
+from autograder.cli.author import prove as command
+from autograder.manifest import load_course
+from autograder.prove import open_rig, prove, repeated, spot_check, trial
+from autograder.prove.answers import caught, solutions, starter
+
+CHECKS = "labs/1-foundations/sum-up/checks.py"
+MISTAKES = "solutions/1-foundations/sum-up/mistakes.toml"
+
+
+def opened(course, name, work):
+    """Do something with a trial of a lab as it is now; return the trial and what came out."""
+    lab = load_course(course.root).labs[name]
+    with open_rig(lab) as rig:
+        one = trial(lab, rig)
+        return one, work(one)
+
+
+def test_a_right_lab_holds(course):
+    one, proof = opened(course, "sum-up", lambda one: prove(one, budget=0, sample=20))
+    assert one.wrong == []
+    assert proof.holds
+    assert (proof.points, proof.seeds, proof.alternatives, proof.mistakes) == (9, 5, 1, 7)
+    assert proof.killed >= 0.9 * proof.mutants > 15
+    assert (proof.lazy, proof.lazy_share) == (5, 0)
+    assert proof.liars > 4
+    assert proof.cpu > 0
+    table = evidence.Table(labs={"sum-up": proof})
+    assert evidence.current(table, one.lab)
+    (course.root / MISTAKES).write_text((course.root / MISTAKES).read_text() + "\n")
+    assert not evidence.current(table, one.lab)
+
+
+def test_a_check_that_believes_everything_is_found_in_every_way(course, edit):
+    edit(CHECKS, "assert np.array_equal(found, known[:count])", "assert found is not None or True")
+    one, proof = opened(course, "sum-up", lambda one: prove(one, budget=0, sample=12))
+    wrong = "\n".join(one.wrong)
+    assert not proof.holds
+    assert "mistake 'gives the lightest first' is not caught by heaviest_first" in wrong
+    assert "lazy answer 'empty' earns 2 of 9 points: heaviest_first" in wrong
+    assert "earns, undeserved: heaviest_first" in wrong
+    assert any(s.line for s in proof.survivors)
+
+
+def test_a_project_lab_is_judged_with_its_programs(course):
+    def work(one):
+        starter(one)
+        solutions(one, 2)
+        caught(one, 2)
+
+    one, _ = opened(course, "port-call", work)
+    assert one.wrong == []
+
+
+def test_mistakes_that_fail_other_checks_than_named_are_told(course, edit):
+    edit(MISTAKES, 'fails = ["over_the_limit"]', 'fails = ["adds_up"]')
+    edit(MISTAKES, 'fails = ["opens", "adds_up"]', 'fails = ["adds_up"]')
+    one, _ = opened(course, "sum-up", lambda one: caught(one, 1))
+    wrong = "\n".join(one.wrong)
+    assert "is not caught by adds_up and also fails over_the_limit" in wrong
+    assert "'gives the sum as a text' also fails opens" in wrong
+    assert "no mistake fails opens" in wrong
+
+
+def test_a_solution_that_fails_on_some_seeds_is_told(course, edit):
+    edit(
+        CHECKS, "def over_the_limit(work, weights, limit)", "def over_the_limit(work, seed, limit)"
+    )
+    edit(CHECKS, "found = work.over(weights, limit)", "found = np.zeros(seed % 2)")
+    edit(CHECKS, "np.flatnonzero(weights > limit)", "np.zeros(0)")
+    one, _ = opened(course, "sum-up", lambda one: solutions(one, 5))
+    assert any(w.startswith("the solution does not pass over_the_limit: failed") for w in one.wrong)
+
+
+def test_a_starter_that_earns_is_found(course, edit):
+    edit("solutions/1-foundations/sum-up/lab.py", "    ### BEGIN SOLUTION: compare", "    #")
+    text = (course.root / "solutions/1-foundations/sum-up/lab.py").read_text()
+    head, _, tail = text.partition("weights > limit)\n")
+    tail = tail.replace("    ### END SOLUTION\n", "", 1)
+    (course.root / "solutions/1-foundations/sum-up/lab.py").write_text(
+        head + "weights > limit)\n" + tail
+    )
+    one, _ = opened(course, "sum-up", starter)
+    assert one.wrong == ["the starter earns 2 points: over_the_limit"]
+
+
+def test_a_spot_check_agrees_or_says_where_it_does_not(course, edit):
+    known = evidence.Proof(
+        key="", engine=1, mode="A", wrong=(), points=9, checks=5, seeds=5, alternatives=1,
+        mistakes=7, mistake_seeds=3, lazy=5, lazy_share=0, liars=4, liar_share=0, mutants=36,
+        killed=36, survivors=(), cpu=1,
+    )  # fmt: skip
+    one, _ = opened(course, "sum-up", lambda one: spot_check(one, known, "commit"))
+    assert one.wrong == []
+    edit(CHECKS, "np.flatnonzero(weights > limit)", "found")
+    edit(CHECKS, "abs(work.total(weights) - expected) < 1e-6", "work.total(weights) or True")
+    edit(CHECKS, "np.array_equal(found, known[:count])", "True")
+    edit(CHECKS, "abs(work.report(weights) - known.mean()) < 1e-6", "True")
+    one, _ = opened(course, "sum-up", lambda one: spot_check(one, known, "commit"))
+    assert any("survives now, killed before" in w for w in one.wrong)
+
+
+def test_verdicts_that_change_from_run_to_run_are_found(course, edit):
+    edit(CHECKS, "np.flatnonzero(weights > limit)),", "__import__('os').getpid() % 2 < 0),")
+    edit(CHECKS, "assert np.array_equal(found, __import__('os').getpid() % 2 < 0)",
+         "assert __import__('os').getpid() % 2")  # fmt: skip
+    one, _ = opened(course, "sum-up", lambda one: repeated(one, 3))
+    assert any("ends differently" in w for w in one.wrong)
+
+
+def test_the_command_writes_the_table_and_then_only_spot_checks(course, monkeypatch):
+    monkeypatch.chdir(course.root)
+    monkeypatch.setattr("autograder.prove.prove.__defaults__", (0, 4))
+    first = CliRunner().invoke(command, ["sum-up"])
+    assert first.exit_code == 0, first.output
+    assert "the whole proof" in first.output
+    assert evidence.read(course.root).labs["sum-up"].holds
+    monkeypatch.setattr("autograder.prove.prove", None)
+    second = CliRunner().invoke(command, ["sum-up", "--json"])
+    assert second.exit_code == 0
+    assert json.loads(second.output) == {"sum-up": []}
