@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ class Box:
     """
 
     def __init__(self, control: socket.socket, cleanup: contextlib.ExitStack | None = None) -> None:
-        self.channel = Channel(control)
+        self.channel, self.lock = Channel(control), threading.Lock()
         self.cleanup = cleanup or contextlib.ExitStack()
         self.worker: int | None = None
         self.last = Usage(0.0, 0)
@@ -40,8 +41,9 @@ class Box:
     def ask(self, do: str, body: bytes = b"", **head: Any) -> Message:
         """Send a request and wait for its reply; system errors are raised as they were."""
         try:
-            self.channel.send({"do": do, **head}, body)
-            reply = self.channel.receive()
+            with self.lock:
+                self.channel.send({"do": do, **head}, body)
+                reply = self.channel.receive()
         except OSError as error:
             raise GraderError(
                 "the sandbox's supervisor is gone", "sandbox", "grade again"
