@@ -221,14 +221,16 @@ def _outcome(
     course: Course, court: Court, plan: Plan, one: Found, boxes: Slot
 ) -> LabResult | LadderError:
     try:
-        job = make_job(course, court, plan, one.read())
+        job = make_job(course, court, plan, one.read(), boxes.slot)
         result = court.judge(job, boxes)
         return court.judge(job, boxes) if result.ungraded else result  # our fault: once more, alone
     except SubmissionError as error:
         return error
 
 
-def make_job(course: Course, court: Court, plan: Plan, submission: Submission) -> Job:
+def make_job(
+    course: Course, court: Court, plan: Plan, submission: Submission, slot: int = 0
+) -> Job:
     """Return the job of one submission: its seeds are made here, the secret goes no further."""
     lab = court.lab
     desk = desk_seed(course.file.title, lab.id, submission.learner)
@@ -239,7 +241,7 @@ def make_job(course: Course, court: Court, plan: Plan, submission: Submission) -
     )
     return Job(
         submission, seeds, desk, sealed=bool(plan.secret), epoch=epoch(plan.secret), mode=plan.mode,
-        layers=plan.layers,
+        layers=plan.layers, slot=slot,
     )  # fmt: skip
 
 

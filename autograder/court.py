@@ -46,6 +46,7 @@ class Job:
     mode: str = "D"
     layers: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
+    slot: int = 0
 
 
 class Court:
@@ -232,6 +233,7 @@ def _sit(loaded: Any, mode: str, channel: Channel, head: dict[str, Any], body: b
     """Judge one submission in this fork, and end."""
     status = 1
     try:
+        _confine(loaded.lab, mode, head["job"]["slot"])
         result = _judged(loaded, mode, channel, head, _unpack(head["files"], body))
         channel.send({"say": "result"}, result.to_json())
         status = 0
@@ -243,6 +245,17 @@ def _sit(loaded: Any, mode: str, channel: Channel, head: dict[str, Any], body: b
         traceback.print_exc()
     finally:
         os._exit(status)
+
+
+def _confine(lab: Lab, mode: str, slot: int) -> None:
+    """Leave this process nothing of the host but the course: it reads what strangers answer."""
+    from autograder.sandbox import confine
+
+    root = lab.course.root
+    packages = [Path(__file__).parent, Path(__file__).parents[1] / "infra"]
+    folders = [*packages, root / "labs", lab.solution]
+    shown = [path for path in folders if path.is_dir()]
+    confine(shown, mode=mode, slot=slot, network=False)
 
 
 def _judged(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import warnings
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -28,7 +27,8 @@ class Formgrader:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.book = nbgrader_api(folder).gradebook
+        api = nbgrader_api(folder)
+        self.book, self.place = api.gradebook, api.coursedir
 
     def __enter__(self) -> Formgrader:
         return self
@@ -52,9 +52,9 @@ class Formgrader:
     def _score(self, lab: Lab, submission: Submission, result: LabResult) -> None:
         checks = {c.name: c for c in result.checks}
         self.book.update_or_create_student(submission.learner)
-        given: dict[str, Any] = {}
-        if submission.time:
-            given["timestamp"] = datetime.fromtimestamp(submission.time, UTC).replace(tzinfo=None)
+        # nbgrader takes a submission for graded when both have the same time, or none
+        when = self.place.get_existing_timestamp(submission.path)
+        given = {"timestamp": when} if when else {}
         with warnings.catch_warnings():  # nbgrader's own way of adding rows warns
             warnings.simplefilter("ignore")
             handed_in = self.book.update_or_create_submission(lab.id, submission.learner, **given)

@@ -245,8 +245,16 @@ class Work:
         self, file: str, *args: str, env: Mapping[str, str] = {}, stdin: bytes = b""
     ) -> Program:
         """Start a program of the lab folder: a Python file, or an executable by its name."""
-        argv = [*self._python, file, *args] if file.endswith(".py") else [file, *args]
-        return Program(self.box(), self.box().run(argv, {**self.env, **env}, stdin))
+        python = self._python if file.endswith(".py") else []
+        pid = self.box().run([file, *args], {**self.env, **env}, stdin, python=python)
+        return Program(self.box(), pid)
+
+    def reboot(self) -> None:
+        """Be a new machine: whatever was started is killed, the files are as at the start.
+
+        Listening sockets stay, and so does the loaded process behind `work.NAME`.
+        """
+        self.box().renew(self._files)
 
     def serve(self, file: str, port: int, *args: str, env: Mapping[str, str] = {}) -> Program:
         """Start a program and wait until its port accepts. Raises LearnerError if it never does."""
