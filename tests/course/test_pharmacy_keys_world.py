@@ -1,0 +1,85 @@
+"""The pharmacy that the lab draws from a seed: thirty calls, forty neighbours, ten canaries."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from larkmoor import pharmacy, pharmacy_calls
+from larkmoor.evidence import Evidence, forms
+
+SEEDS = range(1, 41)
+
+
+@pytest.mark.parametrize("role", pharmacy.ROLES)
+def test_no_neighbour_is_part_of_the_days_work(role: str) -> None:
+    for seed in SEEDS:
+        site = pharmacy.site(seed)
+        work = [json.dumps(call) for call in pharmacy_calls.workload(site, role, seed)]
+        beside = [json.dumps(call) for _, call in pharmacy_calls.neighbours(site, role, seed)]
+        assert len(work) == 30
+        assert len(beside) == len(set(beside)) == 40
+        assert not set(work) & set(beside)
+
+
+def test_half_of_the_neighbours_are_published() -> None:
+    site = pharmacy.site(3)
+    for role, told in pharmacy_calls.published(site, 3).items():
+        every = [call for _, call in pharmacy_calls.neighbours(site, role, 3)]
+        assert len(told["refused"]) == 20
+        assert all(call in every for call in told["refused"])
+
+
+def test_the_same_seed_gives_the_same_pharmacy() -> None:
+    for make in (pharmacy.site, lambda s: pharmacy.Morning(s).lines, lambda s: Evidence(s).files):
+        assert make(5) == make(5)
+        assert make(5) != make(6)
+
+
+def test_names_differ_between_pharmacies() -> None:
+    sites = [pharmacy.site(seed) for seed in SEEDS]
+    for name in ("bucket", "key", "secret"):
+        assert len({site[name] for site in sites}) == len(sites)
+    for name in ("region", "inbox", "receipts"):
+        assert len({site[name] for site in sites}) > 1
+
+
+def test_a_morning_holds_its_canaries_and_marks_what_is_well_formed() -> None:
+    for seed in SEEDS:
+        morning = pharmacy.Morning(seed)
+        text = "\n".join(morning.lines)
+        assert len(morning.canaries) == len(set(morning.canaries)) == 10
+        assert all(canary in text for canary in morning.canaries)
+        stored = [row["number"] for row in morning.outcomes if row]
+        assert len(stored) == len(set(stored)) == 16
+        assert len(morning.lines) == 23
+
+
+def test_a_canary_is_known_in_each_of_its_forms() -> None:
+    assert b"S0FOQVJJRU5WT0dFT" not in forms("kanarienvogel")
+    for before in ("", "a", "ab"):
+        told = base64.b64encode(f"{before}Ida Å. Quern, and more".encode())
+        assert any(form in told for form in forms("Ida Å. Quern"))
+
+
+def test_evidence_lies_in_three_entries_and_nowhere_else() -> None:
+    for seed in SEEDS:
+        evidence = Evidence(seed)
+        assert {entry for _, entry in evidence.truth} == {"logs", "image.tar", "repo"}
+        assert 0 < len({canary for canary, _ in evidence.truth}) < len(evidence.canaries) == 10
+        assert not any(c.encode() in evidence.files["handover.txt"] for c in evidence.canaries)
+
+
+def test_git_finds_the_repository_sound_and_one_commit_dangling(tmp_path: Path) -> None:
+    for name, data in Evidence(1).files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    git = ["git", "-C", str(tmp_path / "repo"), "-c", "safe.directory=*"]
+    found = subprocess.run([*git, "fsck"], capture_output=True, text=True, check=True)
+    assert found.stdout.count("dangling commit") == 1
+    log = subprocess.run([*git, "log", "--oneline"], capture_output=True, text=True, check=True)
+    assert len(log.stdout.splitlines()) == 2
