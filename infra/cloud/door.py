@@ -6,12 +6,11 @@ by a path, a host or a header that a client chose.
 
 from __future__ import annotations
 
-import hmac
 import json
 import secrets
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 from urllib.parse import unquote, urlencode
 
@@ -22,7 +21,8 @@ from infra.cloud.clock import Clock
 from infra.cloud.dispatch import ACCOUNT
 from infra.cloud.errors import Answer, AwsError, access_denied, render
 from infra.cloud.iam import Decision, Policies, Principal, Request, evaluate
-from infra.cloud.log import CallLog, LoggedCall
+from infra.cloud.keys import Keys, RootKey
+from infra.cloud.log import CallLog
 
 SERVICES: dict[str, Callable[[Call], list[Need]]] = {
     "s3": s3.needs,
@@ -31,7 +31,6 @@ SERVICES: dict[str, Callable[[Call], list[Need]]] = {
     "kms": kms.needs,
     "secretsmanager": secretsmanager.needs,
 }
-ROOT = Principal("root", state.ROOT, ACCOUNT, ACCOUNT, "root")
 _JSON = "application/x-amz-json-1.1"
 _FORM = "application/x-www-form-urlencoded"
 
@@ -48,23 +47,14 @@ class Incoming:
     secure: bool = False
 
 
-@dataclass(frozen=True)
-class RootKey:
-    """The judge's credentials; only its own listener takes them."""
-
-    key_id: str = field(default_factory=lambda: sts.new_key_id("AKIA"))
-    secret: str = field(default_factory=lambda: secrets.token_urlsafe(30))
-
-
 class Door:
     """All state of the door: root key, sessions, log, quota, one lock around the engine."""
 
     def __init__(self, root: RootKey, clock: Clock | None = None) -> None:
-        self.root = root
         self.clock = clock or Clock()
-        self.sessions = sts.Sessions()
-        self.log = CallLog()
         self.lock = threading.Lock()
+        self.keys = Keys(root, self.clock, self.lock)
+        self.log = CallLog()
         self.stored = 0
         self.quota = 1 << 30
 
@@ -98,47 +88,12 @@ class Door:
             )
         if signature.region not in dispatch.regions():
             raise AwsError("AuthorizationHeaderMalformed", "There is no such region.", 400)
-        caller, body = self._authenticate(message, signature, judge, trace)
+        caller, body = self.keys.authenticate(message, signature, trace.time, judge=judge)
         trace.principal = caller.principal.arn
         with self.lock:
             call = self._call(incoming, message, signature, caller, body)
             trace.operation = call.operation
             return self._run(call, trace)
-
-    # --- who ----------------------------------------------------------------------------------
-
-    def _authenticate(
-        self, message: sigv4.Message, signature: sigv4.Signature, judge: bool, trace: _Trace
-    ) -> tuple[Caller, Any]:
-        caller, secret, token = self._lookup(signature, judge)
-        if not hmac.compare_digest(token.encode(), signature.token.encode()):
-            raise _bad_token(signature.service)
-        sigv4.check_time(signature, self.clock.age(signature.time), trace.time)
-        body = sigv4.payload(message, signature, secret)
-        session = self.sessions.known.get(signature.key_id)
-        if session is not None and self.clock.age(session.issued) >= session.seconds:
-            code = "ExpiredToken" if signature.service in {"s3", "iam", "sts"} else (
-                "ExpiredTokenException"
-            )
-            status = 400 if signature.service == "s3" else 403
-            raise AwsError(code, "The security token included in the request is expired", status)
-        return caller, body
-
-    def _lookup(self, signature: sigv4.Signature, judge: bool) -> tuple[Caller, str, str]:
-        """Return the caller, secret and token behind a key id that was issued."""
-        if judge and signature.key_id == self.root.key_id:
-            return Caller(ROOT, self.root.key_id, restricted=False), self.root.secret, ""
-        session = self.sessions.known.get(signature.key_id)
-        if session is not None and _still_exists(session.principal):
-            return sts.caller(session), session.secret, session.token
-        key = state.access_key(signature.key_id)
-        user = state.user(key.user_name) if key is not None else None
-        if key is None or user is None or key.status != "Active":
-            raise _unknown_key(signature.service)
-        principal = Principal(
-            "user", user.arn, ACCOUNT, user.id, user.name, tags=state.pairs(user.tags)
-        )
-        return Caller(principal, key.access_key_id), key.secret_access_key, ""
 
     # --- what ---------------------------------------------------------------------------------
 
@@ -180,7 +135,7 @@ class Door:
                 self._require(call, need)
             self._within_quota(call)
         if call.service == "sts":
-            return sts.answer(call, self.sessions)
+            return sts.answer(call, self.keys.sessions)
         return self._forward(call, trace)
 
     def _require(self, call: Call, need: Need) -> None:
@@ -242,12 +197,11 @@ class Door:
 
     def _record(self, incoming: Incoming, judge: bool, trace: _Trace, answer: Answer) -> None:
         error = answer.error or (objects.error_code(answer) if answer.status >= 400 else "")
-        self.log.add(LoggedCall(
-            len(self.log.records), trace.time, trace.service, trace.operation, trace.action,
-            trace.resource, trace.principal, trace.key_id, answer.status, error,
-            len(incoming.body), len(answer.body), incoming.secure,
-            "judge" if judge else "learner", trace.presigned, trace.detail,
-        ))
+        self.log.add(
+            **asdict(trace), status=answer.status, error=error, received=len(incoming.body),
+            bytes=len(answer.body), tls=incoming.secure, by="judge" if judge else "learner",
+            virtual=self.clock.now(),
+        )
 
 
 @dataclass
@@ -327,28 +281,3 @@ def _message(incoming: Incoming) -> sigv4.Message:
         name, _, value = part.partition("=")
         pairs.append((unquote(name), unquote(value)))
     return sigv4.Message(incoming.method, path, pairs, incoming.headers, incoming.body)
-
-
-def _still_exists(principal: Principal) -> bool:
-    """Sessions end with their role or user."""
-    if principal.kind == "session":
-        role = state.role_by_arn(principal.role)
-        return role is not None and principal.id.startswith(f"{role.id}:")
-    user = state.user(principal.name)
-    return user is not None and user.id == principal.id
-
-
-def _unknown_key(service: str) -> AwsError:
-    if service == "s3":
-        return AwsError(
-            "InvalidAccessKeyId",
-            "The AWS Access Key Id you provided does not exist in our records.", 403,
-        )
-    return _bad_token(service)
-
-
-def _bad_token(service: str) -> AwsError:
-    if service == "s3":
-        return AwsError("InvalidToken", "The provided token is malformed or invalid.", 400)
-    code = "InvalidClientTokenId" if service in {"iam", "sts"} else "UnrecognizedClientException"
-    return AwsError(code, "The security token included in the request is invalid.", 403)

@@ -10,7 +10,8 @@ import time
 from functools import cache
 
 from infra.cloud import dispatch, managed, routes, service, sigv4, tls
-from infra.cloud.door import Door, Incoming, RootKey
+from infra.cloud.door import Door, Incoming
+from infra.cloud.keys import RootKey
 
 # Loaded here so that a confined child, which may not read our files, imports nothing more.
 PARTS = (service, tls, managed)

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from infra.cloud.clock import Clock
 from infra.cloud.door import Incoming
 from infra.cloud.errors import Answer
-from infra.cloud.log import CallLog, LoggedCall
+from infra.cloud.log import CallLog
 
 TOKEN = "/latest/api/token"
 _TTL = "x-aws-ec2-metadata-token-ttl-seconds"
@@ -65,11 +65,12 @@ class Metadata:
     def handle(self, incoming: Incoming) -> Answer:
         """Answer one request and log it."""
         answer = self._answer(incoming)
-        self.log.add(LoggedCall(
-            len(self.log.records), self.clock.real(), "imds", incoming.method, "imds:Get",
-            incoming.target, self.instance, "", answer.status, answer.error, len(incoming.body),
-            len(answer.body), incoming.secure, "learner",
-        ))
+        self.log.add(
+            incoming.target, time=self.clock.real(), virtual=self.clock.now(), service="imds",
+            operation=incoming.method, action=f"imds:{incoming.method.title()}",
+            principal=self.instance, key_id="", status=answer.status, error=answer.error,
+            received=len(incoming.body), bytes=len(answer.body), tls=incoming.secure, by="learner",
+        )
         return answer
 
     def _answer(self, incoming: Incoming) -> Answer:

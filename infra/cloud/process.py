@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra.cloud import sigv4
-from infra.cloud.door import RootKey
+from infra.cloud.keys import RootKey
 from infra.cloud.tls import Authority
 
 _LENGTH = struct.Struct(">Q")

@@ -21,6 +21,7 @@ from infra.cloud.errors import Answer
 LARGEST_BODY = 256 << 20
 LARGEST_HEAD = 32 << 10
 MOST_CONNECTIONS = 128
+MOST_IN_FLIGHT = 512 << 20
 IDLE = 60.0
 _PIECE = 1 << 18
 # A second value of these would let two readers of one request see two requests.
@@ -36,6 +37,27 @@ class Refused(Exception):
         super().__init__(reason)
         self.status = status
         self.reason = reason
+
+
+class Budget:
+    """How many bytes of bodies a listener holds at once, whoever sends them."""
+
+    def __init__(self, size: int) -> None:
+        self.left = size
+        self.lock = threading.Lock()
+
+    def take(self, size: int) -> bool:
+        """Take some, unless there is not enough."""
+        with self.lock:
+            if size > self.left:
+                return False
+            self.left -= size
+            return True
+
+    def give(self, size: int) -> None:
+        """Give back what was taken."""
+        with self.lock:
+            self.left += size
 
 
 @dataclass
@@ -56,6 +78,7 @@ class Listener:
 
     def _accept(self) -> None:
         room = threading.BoundedSemaphore(MOST_CONNECTIONS)
+        budget = Budget(MOST_IN_FLIGHT)
         while True:
             try:
                 connection, address = self.sock.accept()
@@ -66,11 +89,12 @@ class Listener:
                 continue
             where = address[0] if isinstance(address, tuple) else "127.0.0.1"
             threading.Thread(
-                target=self._serve, args=(connection, where, room), daemon=True
+                target=self._serve, args=(connection, where, room, budget), daemon=True
             ).start()
 
     def _serve(
-        self, connection: socket.socket, address: str, room: threading.BoundedSemaphore
+        self, connection: socket.socket, address: str, room: threading.BoundedSemaphore,
+        budget: Budget,
     ) -> None:
         with contextlib.suppress(OSError, ssl.SSLError, h11.LocalProtocolError), contextlib.closing(
             connection
@@ -80,59 +104,81 @@ class Listener:
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             wire = self.tls.wrap_socket(connection, server_side=True) if self.tls else connection
             with contextlib.closing(wire):
-                converse(wire, self.handler, address, secure=self.secure or self.tls is not None)
+                secure = self.secure or self.tls is not None
+                Conversation(wire, self.handler, address, secure, budget).run()
         room.release()
 
 
-def converse(wire: socket.socket, handler: Handler, address: str, *, secure: bool) -> None:
-    """Answer requests on one connection until either side ends it."""
-    protocol = h11.Connection(h11.SERVER, max_incomplete_event_size=LARGEST_HEAD)
-    while True:
+@dataclass
+class Conversation:
+    """The requests of one connection, one after the other."""
+
+    wire: socket.socket
+    handler: Handler
+    address: str
+    secure: bool
+    budget: Budget
+    held: int = 0
+
+    def run(self) -> None:
+        """Answer until either side ends it."""
+        self.protocol = h11.Connection(h11.SERVER, max_incomplete_event_size=LARGEST_HEAD)
         try:
-            incoming = _read(protocol, wire, address, secure)
+            while self._one():
+                self.protocol.start_next_cycle()
+        finally:
+            self._release()
+
+    def _one(self) -> bool:
+        """Answer one request; return whether there may be another."""
+        try:
+            incoming = self._read()
         except (h11.RemoteProtocolError, Refused) as error:
             status = error.status if isinstance(error, Refused) else error.error_status_hint
-            _refuse(protocol, wire, status)
-            return
+            _refuse(self.protocol, self.wire, status)
+            return False
         if incoming is None:
-            return
-        _write(protocol, wire, incoming.method, handler(incoming))
-        if protocol.our_state is h11.MUST_CLOSE:
-            return
-        protocol.start_next_cycle()
+            return False
+        _write(self.protocol, self.wire, incoming.method, self.handler(incoming))
+        self._release()
+        return self.protocol.our_state is not h11.MUST_CLOSE
 
+    def _release(self) -> None:
+        self.budget.give(self.held)
+        self.held = 0
 
-def _event(protocol: h11.Connection, wire: socket.socket) -> object:
-    while True:
-        event = protocol.next_event()
-        if event is not h11.NEED_DATA:
-            return event
-        if protocol.they_are_waiting_for_100_continue:
-            go_on = h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")
-            wire.sendall(protocol.send(go_on) or b"")
-        protocol.receive_data(wire.recv(_PIECE))
+    def _read(self) -> Incoming | None:
+        event = self._event()
+        if not isinstance(event, h11.Request):
+            return None
+        headers = _headers(event)
+        parts: list[bytes] = []
+        while isinstance(piece := self._event(), h11.Data):
+            self._hold(len(piece.data))
+            parts.append(bytes(piece.data))
+        if not isinstance(piece, h11.EndOfMessage):
+            return None
+        return Incoming(
+            event.method.decode("ascii"), event.target.decode("latin-1"), headers,
+            b"".join(parts), self.address, self.secure,
+        )
 
-
-def _read(
-    protocol: h11.Connection, wire: socket.socket, address: str, secure: bool
-) -> Incoming | None:
-    event = _event(protocol, wire)
-    if not isinstance(event, h11.Request):
-        return None
-    headers = _headers(event)
-    parts: list[bytes] = []
-    size = 0
-    while isinstance(piece := _event(protocol, wire), h11.Data):
-        size += len(piece.data)
-        if size > LARGEST_BODY:
+    def _hold(self, size: int) -> None:
+        if self.held + size > LARGEST_BODY:
             raise Refused(413, "the body is too large")
-        parts.append(bytes(piece.data))
-    if not isinstance(piece, h11.EndOfMessage):
-        return None
-    return Incoming(
-        event.method.decode("ascii"), event.target.decode("latin-1"), headers, b"".join(parts),
-        address, secure,
-    )
+        if not self.budget.take(size):
+            raise Refused(503, "too many bodies at once")
+        self.held += size
+
+    def _event(self) -> object:
+        while True:
+            event = self.protocol.next_event()
+            if event is not h11.NEED_DATA:
+                return event
+            if self.protocol.they_are_waiting_for_100_continue:
+                go_on = h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")
+                self.wire.sendall(self.protocol.send(go_on) or b"")
+            self.protocol.receive_data(self.wire.recv(_PIECE))
 
 
 def _headers(request: h11.Request) -> dict[str, str]:

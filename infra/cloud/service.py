@@ -14,7 +14,8 @@ from urllib.parse import urlencode
 
 from infra.cloud import dispatch, inventory, managed, state, sts
 from infra.cloud.clock import Clock
-from infra.cloud.door import Door, RootKey
+from infra.cloud.door import Door
+from infra.cloud.keys import RootKey
 from infra.cloud.metadata import Metadata
 from infra.cloud.process import Sockets
 from infra.cloud.server import Listener
@@ -95,7 +96,7 @@ class Service:
         found = state.role(role)
         if found is None:
             raise ValueError(f"there is no role {role!r}")
-        made = self.door.sessions.open(
+        made = self.door.keys.sessions.open(
             sts.role_principal(found, name), self.clock.real(), seconds
         )
         return {

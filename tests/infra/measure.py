@@ -1,4 +1,4 @@
-"""What one fresh private cloud costs, engine by engine: the figures of docs/decisions/cloud-engines.md.
+"""What one fresh private cloud costs, engine by engine: for docs/decisions/cloud-engines.md.
 
     python -m tests.infra.measure door          ours: moto in process, behind the front door
     python -m tests.infra.measure moto          moto[server] as it ships

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 import socket
 import time
 from dataclasses import dataclass, field
@@ -33,9 +34,7 @@ def exchange(port: int, data: bytes) -> bytes:
 
 def statuses(reply: bytes) -> list[int]:
     """Return the status of each answer in a reply."""
-    return [
-        int(line.split()[1]) for line in reply.split(b"\r\n") if line.startswith(b"HTTP/1.1 ")
-    ]
+    return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", reply)]
 
 
 @dataclass

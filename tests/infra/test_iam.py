@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from infra.cloud import iam
+from infra.cloud import conditions, iam
 from tests.infra.iam_cases import CASES, A, Case, P, ask
 
 
@@ -46,3 +46,18 @@ def test_the_reason_is_told_in_the_words_of_aws() -> None:
     )
     explicit = iam.Decision(False, True, iam.RESOURCE)
     assert explicit.because("x") == "with an explicit deny in a resource-based policy"
+
+
+@pytest.mark.parametrize(("value", "glob", "matches"), [
+    ("", "", True), ("", "*", True), ("a", "", False), ("ab", "a*b", True), ("ab", "a*ab", False),
+    ("aab", "a*ab", True), ("abab", "*ab", True), ("aXbXc", "a?b?c", True), ("abc", "*?*", True),
+    ("", "*?*", False), ("a\nb", "a?b", True), ("mississippi", "m*iss*ip*i", True),
+    ("mississippi", "m*iss*iss*iss*", False), ("a*b", "a*b", True),
+])  # fmt: skip
+def test_globs(value: str, glob: str, matches: bool) -> None:
+    assert conditions.like(value, glob) is matches
+
+
+def test_a_pattern_full_of_stars_is_no_trap() -> None:
+    """A backtracking matcher would not come back from this."""
+    assert not conditions.like("a" * 2000, "*a" * 200 + "*b")
