@@ -2,7 +2,7 @@
 
 | dirt | share of rows | what it looks like |
 |---|---|---|
-| sent twice | 2 % | the handheld lost the network: the same `parcel` again, perhaps spelt otherwise |
+| sent twice | 2 % | the network was lost: the same `parcel` again, perhaps spelt otherwise |
 | untidy words | 6 % | `depot` or `service` in lower case or with blanks around it |
 | grams | 4 % | `weight_kg` in grams; no parcel is lighter than 0.1 kg or heavier than 30 kg |
 | not weighed | 2 % | `weight_kg` is 0 |
