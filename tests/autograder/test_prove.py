@@ -44,7 +44,7 @@ def test_a_check_that_believes_everything_is_found_in_every_way(course, edit):
     assert not proof.holds
     assert "mistake 'gives the lightest first' is not caught by heaviest_first" in wrong
     assert "lazy answer 'empty' earns 2 of 9 points: heaviest_first" in wrong
-    assert "earns, undeserved: heaviest_first" in wrong
+    assert "echo for lab.py-heaviest earns what it does not deserve: heaviest_first" in wrong
     assert any(s.line for s in proof.survivors)
 
 
@@ -72,7 +72,7 @@ def test_a_solution_that_fails_on_some_seeds_is_told(course, edit):
     edit(
         CHECKS, "def over_the_limit(work, weights, limit)", "def over_the_limit(work, seed, limit)"
     )
-    edit(CHECKS, "found = work.over(weights, limit)", "found = np.zeros(seed % 2)")
+    edit(CHECKS, "found = work.over(weights, limit)", "found = np.zeros(seed % 3)")
     edit(CHECKS, "np.flatnonzero(weights > limit)", "np.zeros(0)")
     one, _ = opened(course, "sum-up", lambda one: solutions(one, 5))
     assert any(w.startswith("the solution does not pass over_the_limit: failed") for w in one.wrong)
