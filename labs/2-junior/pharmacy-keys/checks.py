@@ -98,6 +98,7 @@ def nobody_notices_the_rotation(rotation):
     assert rotation.run("2" * 32) == 0, "the rotation after this one does not end well"
     assert rotation.reads(reader, 20) == 20, "a read failed after the second rotation"
     assert rotation.accepted() == rotation.promised(), "after the second rotation an old password still works"
+    assert rotation.draws_well(), "a password is short, or the database has had it before"
     assert rotation.neighbour_is_refused(), "the rotator reached a secret next to its own"
 
 

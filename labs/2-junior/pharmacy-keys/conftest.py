@@ -316,7 +316,7 @@ class Pharmacy:
 
     def __init__(self, listener: socket.socket, rows: dict[str, Any], user: str, password: str):
         self.rows, self.user, self.newest, self.before = rows, user, password, ""
-        self.refused = 0
+        self.ever = [password]
         self.silent_after, self.stopped = "", threading.Event()
         self.listener = listener
         threading.Thread(target=self._accept, daemon=True).start()
@@ -334,6 +334,7 @@ class Pharmacy:
             except OSError:
                 return
             with line:
+                line.settimeout(60)
                 self._serve(line)
 
     def _serve(self, line: socket.socket) -> None:
@@ -353,10 +354,10 @@ class Pharmacy:
         password, request = message["password"], message["request"]
         known = {self.newest, self.before} - {""}
         if message["user"] != self.user or password not in known:
-            self.refused += 1
             return {"accepted": False}
         if request == "change":
             self.before, self.newest = self.newest, str(message["new"])
+            self.ever.append(self.newest)
         if request == "forget_old":
             if password != self.newest:
                 return {"accepted": False}
@@ -370,8 +371,9 @@ def pharmacy(work: Any, site: dict[str, Any], rows: dict[str, Any], seed: int) -
     listener = work.listen(site["database"]["port"])
     site["database"]["port"] = listener.getsockname()[1]
     password = hashlib.sha256(f"first {seed}".encode()).hexdigest()[:24]
-    yield Pharmacy(listener, rows, "screen", password)
-    listener.close()
+    with contextlib.closing(listener):
+        yield Pharmacy(listener, rows, "screen", password)
+        listener.shutdown(socket.SHUT_RDWR)  # so that the thread that accepts ends
 
 
 class Seam:
@@ -411,6 +413,7 @@ class Rotation:
 
     def begin(self) -> None:
         """Everything deployed by the learner's program, and the first password in the secret."""
+        self.work.write("site.json", json.dumps(self.site).encode())  # now with the database's port
         program = self.work.run("stack.py", "site.json")
         assert program.wait() == 0, "python stack.py site.json did not end well"
         first = {"user": self.pharmacy.user, "password": self.pharmacy.newest}
@@ -474,6 +477,11 @@ class Rotation:
         """The password that the current version of the secret holds."""
         text = self.vault.get_secret_value(SecretId=self.site["secret"])["SecretString"]
         return [json.loads(text)["password"]]
+
+    def draws_well(self) -> bool:
+        """Was every password of the database long, and never one that it had before?"""
+        ever = self.pharmacy.ever
+        return len(set(ever)) == len(ever) and all(len(word) >= 24 for word in ever)
 
     def neighbour_is_refused(self) -> bool:
         """May the rotator not read the secret next to its own?"""
