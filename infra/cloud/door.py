@@ -14,7 +14,19 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 from urllib.parse import unquote, urlencode
 
-from infra.cloud import accounts, dispatch, kms, objects, routes, s3, sigv4, state, sts, versions
+from infra.cloud import (
+    accounts,
+    dispatch,
+    documents,
+    kms,
+    objects,
+    routes,
+    s3,
+    sigv4,
+    state,
+    sts,
+    versions,
+)
 from infra.cloud import secrets as secretsmanager
 from infra.cloud.calls import Call, Caller, Need
 from infra.cloud.clock import Clock
@@ -134,6 +146,7 @@ class Door:
             for need in needs:
                 self._require(call, need)
             self._within_quota(call)
+        documents.check(call)
         if call.service == "sts":
             return sts.answer(call, self.keys.sessions)
         return self._forward(call, trace)

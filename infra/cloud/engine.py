@@ -9,7 +9,7 @@ import gc
 import time
 from functools import cache
 
-from infra.cloud import dispatch, managed, routes, service, sigv4, tls
+from infra.cloud import clients, dispatch, managed, routes, service, sigv4, tls
 from infra.cloud.door import Door, Incoming
 from infra.cloud.keys import RootKey
 
@@ -40,6 +40,7 @@ def ready() -> None:
     door = Door(root)
     for name, method, target, body, headers in _SMALL:
         _one(door, root, name, Incoming(method, target, headers, body))
+    clients.warm()
     gc.collect()
     gc.freeze()
 

@@ -17,10 +17,9 @@ import socket
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from infra.cloud import log
+from infra.cloud import clients, log
 from infra.cloud.log import LoggedCall
 from infra.cloud.process import Child, CloudError, Sockets, fork, loopback
 
@@ -220,25 +219,12 @@ def allow(actions: Sequence[str], resources: Sequence[str] = ("*",)) -> dict[str
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
-@cache
-def _session() -> Any:
-    import boto3
-
-    return boto3.session.Session()
-
-
 def client(
     service: str, endpoint: str, who: Identity, region: str, *, ca: str = "", **config: Any
 ) -> Any:
     """Return a boto3 client of an identity at an endpoint; it never retries by itself."""
-    from botocore.config import Config
-
-    settings: dict[str, Any] = {"retries": {"max_attempts": 0}, "s3": {"addressing_style": "path"}}
-    return _session().client(
-        service, endpoint_url=endpoint, region_name=region, aws_access_key_id=who.key_id,
-        aws_secret_access_key=who.secret, aws_session_token=who.token or None,
-        verify=ca if endpoint.startswith("https:") else None,
-        config=Config(**(settings | config)),
+    return clients.client(
+        service, endpoint, who.key_id, who.secret, who.token, region, ca=ca, **config
     )
 
 
