@@ -9,6 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -76,3 +77,11 @@ def test_browser_packages_are_exact() -> None:
 def test_readme_fits_one_screen_and_its_picture_is_light() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= 60
     assert (DOCS / "assets" / "ladder.svg").stat().st_size < 150_000
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda p: str(p.relative_to(DOCS)))
+def test_front_matter_is_yaml(page: Path) -> None:
+    """MkDocs drops what it cannot read without a word; Zensical stops."""
+    text = page.read_text()
+    if text.startswith("---\n"):
+        assert isinstance(yaml.safe_load(text.split("---\n")[1]), dict)
