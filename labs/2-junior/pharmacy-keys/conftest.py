@@ -165,9 +165,9 @@ class Estate:
         return f"arn:aws:iam::{self.site['account']}:role/{self.site['roles'][role]['name']}"
 
     def client(self, service: str, identity: Any) -> Any:
-        """A client of somebody, one for each service, on the judge's secure listener."""
+        """A client of somebody, one for each service, on a listener that counts as secure."""
         if (service, identity) not in self._clients:
-            made = self.cloud.client(service, identity, https=True)
+            made = self.cloud.client(service, identity, secure=True)
             self._clients[service, identity] = made
         return self._clients[service, identity]
 
