@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from torch import nn
 
 ROWS, BATCH, STEPS, KILLED = 800, 16, 200, 120
+torch.set_num_threads(1)  # the tensors are small: a second thread would mostly wait
 
 
 # --8<-- [start:run]
