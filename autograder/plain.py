@@ -98,6 +98,6 @@ def markdown(value: str) -> str:
     from html import escape
 
     shown = escape(text(value), quote=False)
-    shown = DANGEROUS.sub(r"\\ \1", shown)
+    shown = DANGEROUS.sub(r"\\ \1", shown).replace("![", "!\\[")  # a picture would be fetched
     shown = re.sub(r"(\]\s*[(:\[]\s*(?:&lt;)?\s*)(?!https?://|#)([^)\s]*)", r"\1#\2", shown)
     return re.sub(r"(?i)\b(javascript|vbscript|data)\s*(:|&#0*58;|&#x0*3a;|&colon;)", r"\1 ", shown)

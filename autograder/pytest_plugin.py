@@ -43,7 +43,8 @@ def _check_of(item: pytest.Item) -> Check | None:
 def _bench(request: pytest.FixtureRequest) -> Any:
     """Return the bench of the lab whose check is running, loaded once a session."""
     from autograder.desk import Desk
-    from autograder.grade import Bench, desk_files, load_lab
+    from autograder.fixtures import desk_files
+    from autograder.grade import Bench, load_lab
     from autograder.manifest import load_course
     from autograder.sandbox import Launcher
     from autograder.seeds import desk_seed
@@ -95,7 +96,7 @@ def desk_seed(seed: int) -> int:
 @pytest.fixture
 def rng(seed: int) -> Any:
     """A generator of this desk's seed."""
-    from autograder.grade import BUILT_IN
+    from autograder.fixtures import BUILT_IN
 
     return BUILT_IN["rng"](None, seed)  # type: ignore[arg-type]
 
@@ -115,7 +116,7 @@ def graded() -> bool:
 @pytest.fixture
 def pristine(request: pytest.FixtureRequest) -> Iterator[Any]:
     """The lab's own starter, in another sandbox."""
-    from autograder.grade import BUILT_IN
+    from autograder.fixtures import BUILT_IN
 
     one = BUILT_IN["pristine"](_bench(request), 0)
     yield one

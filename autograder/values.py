@@ -2,8 +2,8 @@
 
 A node is JSON: null, true, whole and finite numbers and text stand for themselves; everything else
 is an object with one key, the tag. Bulk data (arrays, columns, bytes) stands in raw buffers whose
-dtype, shape and product are checked in Python before numpy sees them. Columns of pandas are in
-`columns`. What has no node crosses as an opaque handle.
+dtype, shape and product are checked in Python before numpy sees them. Arrays and frames are read
+by `incoming` and written by `outgoing`. What has no node crosses as an opaque handle.
 """
 
 from __future__ import annotations
@@ -92,9 +92,9 @@ class Encoder:
         return None
 
     def _bulk(self, value: Any, depth: int) -> Any:
-        from autograder import columns
+        from autograder import outgoing
 
-        return columns.encode(self, value, depth)
+        return outgoing.encode(self, value, depth)
 
     def _handle(self, value: Any) -> Any:
         if self.keep is None:
@@ -261,9 +261,9 @@ def _set(decoder: Decoder, inner: Any, depth: int) -> set[Any]:
 
 def _bulk(tag: str) -> Callable[[Decoder, Any, int], Any]:
     def read(decoder: Decoder, inner: Any, depth: int) -> Any:
-        from autograder import columns
+        from autograder import incoming
 
-        return columns.decode(decoder, tag, inner, depth)
+        return incoming.decode(decoder, tag, inner, depth)
 
     return read
 

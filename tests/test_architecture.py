@@ -18,11 +18,11 @@ from tests.conftest import ROOT
 FLOORS = (
     ("errors", "verdict", "starter"),
     (
-        "seeds", "check", "manifest", "policy", "wire", "values", "columns", "submission", "sheet",
+        "seeds", "check", "manifest", "policy", "wire", "values", "outgoing", "incoming", "submission", "sheet",
         "evidence", "handout", "pages", "documents", "mutants", "lies", "plain", "preprocessors",
     ),
     ("sandbox", "cells", "worker", "judge"),
-    ("desk", "grade", "court", "rig", "course"),
+    ("desk", "fixtures", "grade", "court", "rig", "course"),
     (
         "cohort", "gradebook", "report", "sync", "lint", "prove", "new", "similar", "path",
         "pytest_plugin", "formgrade",
@@ -30,7 +30,10 @@ FLOORS = (
     ("cli", "magic"),
 )  # fmt: skip
 STRANGERS = 4  # one job each: they meet in cli only
-LATE = {("values", "columns"): "an array met among values; numpy is imported only then"}
+LATE = {
+    ("values", "outgoing"): "an array met among values; numpy is imported only then",
+    ("values", "incoming"): "the same, on the way in",
+}
 
 LIBRARY = {
     "autograder": {"infra", "larkmoor"},

@@ -79,7 +79,8 @@ def start(lab: str, learner: str) -> None:
 
 def given_data(lab: Any, learner: str) -> dict[str, bytes]:
     """Return the data that a learner is given in a lab."""
-    from autograder.grade import Bench, desk_files, load_lab
+    from autograder.fixtures import desk_files
+    from autograder.grade import Bench, load_lab
     from autograder.seeds import desk_seed
     from autograder.submission import Submission
 

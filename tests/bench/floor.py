@@ -17,7 +17,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from autograder.grade import BUILT_IN, load_lab
+from autograder.fixtures import BUILT_IN
+from autograder.grade import load_lab
 from autograder.manifest import load_course
 from autograder.seeds import grading_seeds
 
