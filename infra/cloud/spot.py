@@ -80,6 +80,7 @@ class Life:
     seen: list[int] = field(default_factory=list)  # the batches it got, by their place in the plan
     held: int | None = None  # the batch it asked for when it died
     stored: list[tuple[str, int]] = field(default_factory=list)  # checkpoint, last batch by then
+    told: list[str] = field(default_factory=list)  # what it was told, and did happen to it
     waited: int = 0  # batches for which an upload kept the training from going on
     exit: int | None = None
     over: bool = False
@@ -160,6 +161,7 @@ class Fleet:
             self.notices.notice(time="2026-11-21T03:14:07Z")
         elif event.do == "expire":
             self.notices.expire_tokens()
+        self.life.told.append(f"{event.do} at {event.step}")
         self.queue.remove(event)
         event.done.set()
 

@@ -1,0 +1,48 @@
+"""The nightly delay model: one command that any machine can be taken away from.
+
+    python train.py --seed 7                                   train here, write model.safetensors
+    python train.py --seed 7 --to s3://larkmoor-training/2026-11-21/     survive
+
+Exit code 0: the model is published. 75: stopped on notice, start me again elsewhere.
+One process, one device. The same bits are promised between machines of one type.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from nightly import Feed, Night
+from notice import Notice
+from shelf import Porter, Shelf
+from state import restore, snapshot
+
+EVERY = 35  # steps between checkpoints; with the time an upload takes, well under 60
+ASK = 2  # steps between two looks at the metadata service: four seconds
+AGAIN = 75  # EX_TEMPFAIL: the night queue starts the job again
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Train tonight's model; return the exit code."""
+    parser = argparse.ArgumentParser(description="Train tonight's delay model.")
+    parser.add_argument("--seed", type=int, required=True, help="tonight's seed")
+    parser.add_argument("--to", help="s3://bucket/prefix/ of this night; without it, train here")
+    options = parser.parse_args(argv)
+    night = Night(options.seed, Feed())
+    if options.to:
+        return survive(night, Shelf(options.to))
+    while not night.over:
+        night.step()
+    Path("model.safetensors").write_bytes(night.weights())
+    return 0
+
+
+def survive(night: Night, shelf: Shelf) -> int:
+    """Train to the end, or to the notice. Whatever happens, the next call finishes the night."""
+    # TODO: resume, train, keep checkpoints without waiting, heed the notice, publish
+    raise NotImplementedError
+
+
+if __name__ == "__main__":
+    sys.exit(main())
