@@ -15,6 +15,7 @@ import signal
 import socket
 import struct
 import sys
+import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -71,12 +72,14 @@ class Child:
         self.control = control
         self.judge_port = judge_port
         self.root = root
+        self.lock = threading.Lock()
 
     def ask(self, what: str, **arguments: Any) -> Any:
         """Run one control operation in the child and return its result."""
         try:
-            send(self.control, {"what": what, **arguments})
-            reply = receive(self.control)
+            with self.lock:
+                send(self.control, {"what": what, **arguments})
+                reply = receive(self.control)
         except OSError as error:
             raise CloudError(f"the private cloud has gone: {error}") from None
         if reply is None:
@@ -152,7 +155,8 @@ def _leave_nothing_behind(parent: int) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM, signal.SIGCHLD):
         signal.signal(number, signal.SIG_IGN if number == signal.SIGINT else signal.SIG_DFL)
-    if sys.platform == "linux":
+    # The kernel's signal comes when the forking *thread* ends: right for a main thread only.
+    if sys.platform == "linux" and threading.current_thread() is threading.main_thread():
         ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(0)

@@ -96,17 +96,21 @@ class Listener:
         self, connection: socket.socket, address: str, room: threading.BoundedSemaphore,
         budget: Budget,
     ) -> None:
-        with contextlib.suppress(OSError, ssl.SSLError, h11.LocalProtocolError), contextlib.closing(
-            connection
-        ):
-            connection.settimeout(IDLE)
-            if connection.family != socket.AF_UNIX:
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            wire = self.tls.wrap_socket(connection, server_side=True) if self.tls else connection
-            with contextlib.closing(wire):
-                secure = self.secure or self.tls is not None
-                Conversation(wire, self.handler, address, secure, budget).run()
-        room.release()
+        quiet = contextlib.suppress(OSError, h11.LocalProtocolError)
+        try:
+            with quiet, contextlib.closing(connection):
+                self._talk(connection, address, budget)
+        finally:
+            room.release()
+
+    def _talk(self, connection: socket.socket, address: str, budget: Budget) -> None:
+        connection.settimeout(IDLE)
+        if connection.family != socket.AF_UNIX:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        wire = self.tls.wrap_socket(connection, server_side=True) if self.tls else connection
+        with contextlib.closing(wire):
+            secure = self.secure or self.tls is not None
+            Conversation(wire, self.handler, address, secure, budget).run()
 
 
 @dataclass
