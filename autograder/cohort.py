@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import queue
+import tempfile
 import threading
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +24,10 @@ from autograder.errors import LadderError, SubmissionError, UsageError
 from autograder.manifest import Course, Lab
 from autograder.sandbox import Launcher
 from autograder.seeds import desk_seed, epoch, grading_seeds
-from autograder.submission import SLIP, Submission, read_folder, read_zip
+from autograder.submission import MAX_TOTAL, SLIP, Submission, members, read_folder, read_zip
 from autograder.verdict import LabResult
+
+MAX_CLASS = 100 * MAX_TOTAL
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,36 @@ def find(course: Course, path: Path, lab: Lab | None = None) -> list[Found]:
     if not found:
         raise UsageError("no submissions here", str(path), "ladder grade FOLDER --lab LAB")
     return sorted(found, key=lambda f: (f.lab.id, f.learner))
+
+
+@contextmanager
+def unpacked(path: Path) -> Iterator[Path]:
+    """Give a folder of submissions: the path itself, or what a zip of a class holds.
+
+    Raises SubmissionError for a member that leads out of the folder and for what is too large.
+    """
+    if path.suffix != ".zip" or not _holds_a_class(path):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="ladder-class-") as folder:
+        with zipfile.ZipFile(path) as archive:
+            for name, body in members(archive, str(path), MAX_CLASS):
+                place = Path(folder, name)
+                if ".." in place.parts or not place.is_relative_to(folder):
+                    raise SubmissionError(f"{name!r} leads out of the folder", str(path))
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(body)
+        yield Path(folder)
+
+
+def _holds_a_class(path: Path) -> bool:
+    """Tell a zip of submissions from one submission, which has a slip or plain files."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [n for n in archive.namelist() if not n.startswith("__MACOSX")]
+    except (zipfile.BadZipFile, OSError):
+        return False
+    return SLIP not in names and any(n.endswith(".zip") or n.count("/") >= 1 for n in names)
 
 
 def _find(course: Course, path: Path, lab: Lab | None) -> Iterator[Found]:

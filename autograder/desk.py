@@ -54,10 +54,11 @@ class Desk:
         self.course = course
         self.folder = folder or Path(os.environ.get("LADDER_WORK") or course.root / "work")
         self.private = self.folder / ".state"
+        self.elsewhere: Path | None = None
 
     def path(self, lab: Lab) -> Path:
-        """Return the folder of a lab on this desk."""
-        return self.folder / lab.id
+        """Return the folder of a lab on this desk, or the one that was fetched from elsewhere."""
+        return self.elsewhere or self.folder / lab.id
 
     def state(self) -> State:
         """Return what is remembered; a damaged file is put aside, not lost."""
@@ -86,8 +87,8 @@ class Desk:
             return state
 
     def learner(self) -> str:
-        """Return who works here: the name given to `start --as`, else the login name."""
-        return self.state().learner or getpass.getuser()
+        """Return who works here: the name given to `start --as`, else of the hub or the login."""
+        return self.state().learner or login()
 
     def current(self, where: Path | None = None) -> Lab | None:
         """Return the lab of the folder one stands in, else the one that was touched last."""
@@ -104,7 +105,7 @@ class Desk:
         written = [name for name, body in files.items() if self._lay(self.path(lab) / name, body)]
 
         def begin(state: State) -> None:
-            state.learner = learner or state.learner or getpass.getuser()
+            state.learner = learner or state.learner or login()
             attempt = state.labs.setdefault(lab.id, Attempt())
             attempt.started = time.time()
 
@@ -174,6 +175,11 @@ class Desk:
         path = self.folder / f"{lab.id}-{_safe(submission.learner)}.zip"
         write_whole(path, stream.getvalue())
         return path
+
+
+def login() -> str:
+    """Return the name under which a hub or this machine knows the learner."""
+    return os.environ.get("JUPYTERHUB_USER") or getpass.getuser()
 
 
 def starter(lab: Lab) -> dict[str, bytes]:

@@ -135,12 +135,15 @@ def read_zip(lab: Lab, data: bytes, learner: str, time: float = 0.0, where: str 
     """Read a zip as a submission, without unpacking it to disk. Raises SubmissionError."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return _collect(lab, learner, list(_members(archive, where)), time, where)
+            return _collect(lab, learner, list(members(archive, where)), time, where)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
         raise SubmissionError(f"this zip cannot be read: {error}", where, "pack it again") from None
 
 
-def _members(archive: zipfile.ZipFile, where: str) -> Iterator[tuple[str, bytes]]:
+def members(
+    archive: zipfile.ZipFile, where: str, most: int = MAX_TOTAL
+) -> Iterator[tuple[str, bytes]]:
+    """Yield the plain files of a zip by name, at most `most` bytes. Raises SubmissionError."""
     entries = [e for e in archive.infolist() if not e.is_dir()]
     if len(entries) > MAX_FILES:
         raise SubmissionError(
@@ -154,7 +157,7 @@ def _members(archive: zipfile.ZipFile, where: str) -> Iterator[tuple[str, bytes]
         with archive.open(entry) as stream:
             data = stream.read(MAX_FILE + 1)
         total += len(data)
-        if len(data) > MAX_FILE or total > MAX_TOTAL:
+        if len(data) > MAX_FILE or total > most:
             raise SubmissionError(f"{name} is too large when unpacked", where, "leave it out")
         if stat.S_ISLNK(entry.external_attr >> 16):
             raise SubmissionError(f"{name} is a link", where, "hand in plain files")

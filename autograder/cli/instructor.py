@@ -38,12 +38,15 @@ def grade(
     as_json: bool,
 ) -> None:
     """Grade submissions: a file, a folder or zip of them, or nbgrader's submitted/ tree."""
-    from autograder.cohort import Plan, find, judge_all
+    from autograder.cohort import Plan, find, judge_all, unpacked
     from autograder.manifest import load_course
     from autograder.policy import find_cohort, read_cohort
 
     course = load_course()
-    found = find(course, path, course.lab(lab_id) if lab_id else None)
+    stack = ExitStack()
+    found = find(
+        course, stack.enter_context(unpacked(path)), course.lab(lab_id) if lab_id else None
+    )
     found = [f for f in found if learner in (None, f.learner)]
     for lab in {f.lab.id: f.lab for f in found}.values():
         context.install_needs(lab)
@@ -54,7 +57,9 @@ def grade(
     if not secret and not as_json:
         click.echo("No cohort.toml here: this is a self-check on public data, not a grade.")
     results = judge_all(course, found, plan)
-    raise SystemExit(_report(results, len(found), _out(out, path), _course_of(path), as_json))
+    with stack:
+        code = _report(results, len(found), _out(out, path), _course_of(path), as_json)
+    raise SystemExit(code)
 
 
 @click.group()
@@ -174,3 +179,46 @@ def _write_tables(results: list[Any], out: Path) -> None:
 
     write_whole(out / "grades.csv", as_csv(results).encode())
     write_whole(out / "report.html", page(results).encode())
+
+
+@click.command()
+@click.option("--size", default=30, show_default=True, help="How many learners.")
+@click.option("--lab", "labs", multiple=True, metavar="LAB", help="Only these labs.")
+@click.option("--out", type=FOLDER, help="Where the class goes; work/demo otherwise.")
+@click.option("--no-browser", is_flag=True, help="Print where the report is, do not open it.")
+@click.option("--without-sandbox", is_flag=True, help="The course's own code needs no walls.")
+def demo(
+    size: int, labs: tuple[str, ...], out: Path | None, no_browser: bool, without_sandbox: bool
+) -> None:
+    """Make a class of 30 from solutions and mistakes, grade it, open report and gradebook."""
+    import shutil
+
+    from autograder.cli.install import missing
+    from autograder.cohort import Plan, find, judge_all
+    from autograder.demo import make_class
+    from autograder.manifest import load_course
+    from autograder.policy import make_cohort, read_cohort
+
+    one = load_course()
+    folder = out or one.root / "work" / "demo"
+    if folder.exists() and any(folder.iterdir()) and not (folder / "submitted").is_dir():
+        raise UsageError("the folder is not empty", str(folder), "ladder demo --out NEW-FOLDER")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    # without a choice, the labs for which nothing has to be installed first
+    light = [x for x in one.labs.values() if not missing([n.group for n in x.needs() if n.group])]
+    chosen = [one.lab(name) for name in labs] or light
+    for lab in chosen:
+        context.install_needs(lab)
+    for line in make_class(chosen, folder, size):
+        click.echo(f"  {line}")
+    mode, layers = sandbox_mode(without_sandbox)
+    secret = read_cohort(make_cohort(folder, "A class to look at")).key
+    found = find(one, folder / "submitted")
+    plan = Plan(secret, mode, layers, 0, tuple(context.binds()))
+    code = _report(judge_all(one, found, plan), len(found), folder, None, False)
+    click.echo(f"report:    {folder / 'report.html'}\ngradebook: {folder / 'grades.csv'}")
+    if not no_browser:
+        for name in ("report.html", "grades.csv"):
+            click.launch(str(folder / name))
+    raise SystemExit(code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -92,11 +93,13 @@ def given_data(lab: Any, learner: str) -> dict[str, bytes]:
 @click.command()
 @LAB
 @click.argument("name", metavar="[CHECK]", required=False)
+@click.option("--folder", type=click.Path(path_type=Path), help="Your work, when not on the desk.")
 @JSON
-def check(lab: str | None, name: str | None, as_json: bool) -> None:
+def check(lab: str | None, name: str | None, folder: Path | None, as_json: bool) -> None:
     """Check a lab, or one check of it, on your own data. Exit 0: passed, 1: not yet."""
     course, desk = context.course_and_desk()
     one = context.lab_or_current(course, desk, lab)
+    desk.elsewhere = folder
     context.install_needs(one)
     result = self_check(one, desk, name, quiet=as_json)
     if as_json:
