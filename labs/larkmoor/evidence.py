@@ -64,7 +64,11 @@ def _logs(homes: dict[str, str], near: list[str]) -> dict[str, bytes]:
         "logs/app.log": "\n".join([*lines, f"08:01 {homes['log']} rang"]).encode(),
         "logs/app.log.1.gz": gzip.compress("\n".join(old).encode(), mtime=0),
         "logs/trace.jsonl": "\n".join(map(json.dumps, trace)).encode(),
-        "logs/requests.log": f"GET /rx 200\nAuthorization: Basic {basic}\nGET /print/{path}/now 200\n".encode(),
+        "logs/requests.log": f"GET /rx 200\nGET /print/{path}/now 200\n".encode(),
+        # Three that begin like archives and are none, or none any more.
+        "logs/xinetd.log": f"xinetd: START print\nAuthorization: Basic {basic}\n".encode(),
+        "logs/app.log.2.gz": gzip.compress("\n".join(lines).encode(), mtime=0)[:-9],
+        "logs/core": b"\x1f\x8b" + "".join(near).encode(),
     }
 
 

@@ -79,6 +79,7 @@ class Morning:
     """A batch of prescriptions, some of them not what they should be.
 
     `outcomes` gives for each line the prescription if it must be stored, otherwise nothing;
+    `closed` is a depot whose folder takes nothing that day;
     `canaries` are ten things of these lines that nobody may find in a log.
     """
 
@@ -89,7 +90,9 @@ class Morning:
         for row in good[:4]:
             row["note"] = base64.b64encode(f"for {row['patient']}".encode()).decode()
         bad, personal = self._bad(rows[16:])
+        self.closed: str = good[-1]["depot"]
         lines = [(json.dumps(row, ensure_ascii=False), row) for row in good]
+        lines = [(text, None if row["depot"] == self.closed else row) for text, row in lines]
         lines += [(text, None) for text in bad]
         order = rng.permutation(len(lines))
         self.lines = [lines[i][0] for i in order]

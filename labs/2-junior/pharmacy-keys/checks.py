@@ -62,6 +62,7 @@ def without_the_key_nothing_is_readable(estate, site):
     assert estate.stores(intake, place), "the intake cannot store again"
     assert estate.is_kept_private(), "the bucket can be made public"
     assert estate.renews(key), "the key is never renewed"
+    assert estate.spares_the_key(), "KMS is asked for every object"
     assert refuses(estate, porter, read), "rights to the bucket alone were enough to read"
 
     estate.switch(key, on=False)
@@ -112,7 +113,7 @@ def the_log_knows_no_patient(estate, morning):
     assert lines == list(range(1, len(morning.lines) + 1)), "not one entry for each line, in order"
     for entry, row in zip(entries, morning.outcomes, strict=True):
         assert entry["outcome"] == ("stored" if row else "rejected"), "an entry tells another outcome than the bucket"
-        assert entry.get("number") == (row and row["number"]), "which number may the log know, and since when?"
+        assert entry["number"] == (row and row["number"]), "which number may the log know, and since when?"
     assert not left, "something of a patient, or a key, can be read in what your program left behind"
     assert estate.intake_cannot_look(), "the program can read back what it stored"
 

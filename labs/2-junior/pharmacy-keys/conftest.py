@@ -228,6 +228,12 @@ class Estate:
         found = self.s3.get_public_access_block(Bucket=self.site["bucket"])
         return all(found["PublicAccessBlockConfiguration"].values())
 
+    def spares_the_key(self) -> bool:
+        """Does the bucket keep a key of its own for a while, instead of asking for each object?"""
+        found = self.s3.get_bucket_encryption(Bucket=self.site["bucket"])
+        rules = found["ServerSideEncryptionConfiguration"]["Rules"]
+        return all(rule.get("BucketKeyEnabled") for rule in rules)
+
     def renews(self, key: str) -> bool:
         """Does the key get new material every year?"""
         return bool(self.kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"])
@@ -244,6 +250,7 @@ class Estate:
     def take_in(self, morning: Morning) -> tuple[dict[str, Any], list[dict[str, Any]], list[bytes]]:
         """Let the intake role take a batch in: what is stored, what is logged, what can be found."""
         self.work.deploy(self.site, ["intake"])
+        self.close_folder("intake", morning.closed)
         before = set(self.work.files("**/*"))
         self.work.write("morning.jsonl", "\n".join([*morning.lines, ""]).encode())
         self.intake = self.role("intake")
@@ -256,6 +263,16 @@ class Estate:
         left = [form for secret in secrets for form in forms(secret) if form in remains]
         entries = [json.loads(line) for line in self.work.read("intake.log").splitlines()]
         return self._stored(), entries, left
+
+    def close_folder(self, role: str, depot: str) -> None:
+        """Refuse a role the folder of one depot, as on the day of a stocktaking."""
+        place = f"arn:aws:s3:::{self.site['bucket']}/{self.site['inbox']}/{depot}/*"
+        statement = {"Effect": "Deny", "Action": "s3:PutObject", "Resource": place}
+        self.cloud.client("iam").put_role_policy(
+            RoleName=self.site["roles"][role]["name"],
+            PolicyName="stocktaking",
+            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+        )
 
     def intake_cannot_look(self) -> bool:
         """Are the intake's own rights, which stored a batch, too few to read it?"""
@@ -407,7 +424,7 @@ class Rotation:
     def __init__(self, estate: Estate, pharmacy: Pharmacy, seam: Seam, env: dict[str, str]) -> None:
         self.estate, self.pharmacy, self.seam = estate, pharmacy, seam
         self.work, self.site, self.vault = estate.work, estate.site, estate.vault
-        self.token = f"{stream(estate.seed, 'token').integers(2**62):032x}"
+        self.token = hashlib.sha256(f"rotation {estate.seed}".encode()).hexdigest()[:32]
         self.numbers = list(pharmacy.rows)
         self.seam_env = env
 

@@ -79,7 +79,7 @@ def make_bucket(site: Site, key_arn: str, roles: list[str]) -> None:
     s3.put_bucket_encryption(
         Bucket=name,
         ServerSideEncryptionConfiguration={
-            "Rules": [{"ApplyServerSideEncryptionByDefault": default}]
+            "Rules": [{"ApplyServerSideEncryptionByDefault": default, "BucketKeyEnabled": True}]
         },
     )
     s3.put_bucket_policy(Bucket=name, Policy=json.dumps(policies.bucket(site, key_arn, roles)))
