@@ -235,10 +235,10 @@ def pipeline(model: object) -> Pipeline:
 
 def candidates() -> dict[str, Pipeline]:
     """Return fresh candidates by name."""
-    forest = RandomForestClassifier(25, random_state=0)
+    forest = RandomForestClassifier(12, random_state=0)
     boosting = HistGradientBoostingClassifier(
-        max_iter=120,
-        learning_rate=0.06,
+        max_iter=80,
+        learning_rate=0.09,
         max_leaf_nodes=12,
         min_samples_leaf=100,
         categorical_features=list(range(len(WORDS))),
