@@ -63,9 +63,20 @@ def needs(call: Call) -> list[Need]:
             )
         params["UserName"] = call.principal.name
     found = [Need(f"iam:{name}", _resource(name, params), _context(name, params))]
-    if name in {"AddRoleToInstanceProfile"}:
+    if name in {"UpdateUser", "UpdateGroup"}:
+        found.append(Need(f"iam:{name}", _renamed(name, params), _context(name, params)))
+    if name == "AddRoleToInstanceProfile":
         found.append(Need("iam:PassRole", _role(params), {"iam:passedtoservice": EC2}))
     return found
+
+
+def _renamed(name: str, params: dict[str, Any]) -> str:
+    """The ARN after a rename: whoever may not touch that name may not take it."""
+    kind = name.removeprefix("Update")
+    old = _resource(name, params).partition(kind.lower())[2]
+    path, _, last = old.rpartition("/")
+    new_path = params.get("NewPath", path + "/")
+    return _arn(f"{kind.lower()}{new_path}{params.get(f'New{kind}Name', last)}")
 
 
 EC2 = "ec2.amazonaws.com"

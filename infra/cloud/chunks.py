@@ -113,6 +113,8 @@ def _trailer(raw: bytes, signer: Signer | None) -> dict[str, str]:
         if line:
             pairs[name.decode("latin-1").strip().lower()] = value.decode("latin-1").strip()
     signature = pairs.pop("x-amz-trailer-signature", "")
+    if any(not name.startswith("x-amz-checksum-") for name in pairs):
+        raise Malformed("a trailing header is no checksum")
     if signer is not None:
         lines = "".join(f"{n}:{v}\n" for n, v in pairs.items())
         _check(signature.encode(), b"", signer.trailer(lines.encode()))

@@ -197,6 +197,10 @@ class Cloud:
         self.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration=place)
         return name
 
+    def quota(self, size: int) -> None:
+        """Let so many bytes be put in all, deleted ones included; 1 GiB unless told."""
+        self._child.ask("quota", size=size)
+
     def alive(self) -> bool:
         """Whether the cloud's process runs."""
         return self._child.alive()

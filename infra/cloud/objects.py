@@ -11,6 +11,7 @@ import re
 import zlib
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
@@ -28,6 +29,7 @@ _DROP = {
     "x-amz-decoded-content-length", "x-amz-user-agent",
 }
 _ALGORITHM = "x-amz-server-side-encryption"
+_SOURCE = "x-amz-copy-source"
 _KEY = "x-amz-server-side-encryption-aws-kms-key-id"
 _RAW_BODY = {"PutObject", "UploadPart"}
 _DIGESTS: dict[str, Callable[[bytes], bytes]] = {
@@ -72,9 +74,17 @@ def clean_headers(call: Call) -> dict[str, str]:
     if left:
         kept["content-encoding"] = left
     kept["content-length"] = str(len(call.body))
+    if _SOURCE in kept:
+        kept[_SOURCE] = _plain_source(call)
     if call.operation in {"PutObject", "CopyObject", "CreateMultipartUpload"}:
         kept |= _named_key(call)
     return kept
+
+
+def _plain_source(call: Call) -> str:
+    """Write a copy's source as it was authorised, so that the engine cannot read another one."""
+    bucket, key, version = s3.copy_source(call)
+    return f"{bucket}/{quote(key, safe='')}" + (f"?versionId={quote(version)}" if version else "")
 
 
 def _named_key(call: Call) -> dict[str, str]:

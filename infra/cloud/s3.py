@@ -13,6 +13,7 @@ from infra.cloud import kms, state
 from infra.cloud.calls import Call, Context, Need
 from infra.cloud.dispatch import ACCOUNT
 from infra.cloud.errors import AwsError
+from infra.cloud.routes import BUCKET
 
 # Operation -> action, where the action is not simply the operation's name.
 ACTIONS = {
@@ -140,7 +141,7 @@ def copy_source(call: Call) -> tuple[str, str, str | None]:
     raw, _, query = call.headers["x-amz-copy-source"].partition("?")
     bucket, _, key = unquote(raw).removeprefix("/").partition("/")
     pairs = parse_qsl(query, keep_blank_values=True)
-    if not bucket or not key or bucket.startswith("arn:") or {n for n, _ in pairs} - {"versionId"}:
+    if not BUCKET.fullmatch(bucket) or not key or [n for n, _ in pairs] not in ([], ["versionId"]):
         raise AwsError("InvalidArgument", "Copy Source must mention the source bucket and key")
     return bucket, key, dict(pairs).get("versionId")
 

@@ -81,7 +81,8 @@ def iam() -> Any:
 def access_key(key_id: str) -> Any | None:
     """Return a user's access key (secret, status, user name), or None."""
     key = iam().access_keys.get(key_id)
-    return key if key is not None and key.user_name else None
+    owner = user(key.user_name) if key is not None and key.user_name else None
+    return key if owner is not None and key in owner.access_keys else None
 
 
 def user(name: str) -> Any | None:

@@ -168,6 +168,26 @@ def test_credentials_end_with_their_principal(cloud: Cloud) -> None:
         )
 
 
+def test_a_user_made_again_does_not_inherit_keys(cloud: Cloud) -> None:
+    ann = cloud.identity("ann", [allow(["s3:*"])])
+    iam = cloud.client("iam")
+    assert client.code(iam.delete_user, UserName="ann") == "DeleteConflict"
+    iam.delete_user_policy(UserName="ann", PolicyName="policy-0")
+    iam.delete_access_key(UserName="ann", AccessKeyId=ann.key_id)
+    iam.delete_user(UserName="ann")
+    cloud.identity("ann", [allow(["s3:*"])])
+    assert client.code(client.of(cloud, "s3", ann).list_buckets) == "InvalidAccessKeyId"
+
+
+def test_a_rename_needs_both_names(cloud: Cloud) -> None:
+    own = allow(["iam:UpdateUser"], [f"arn:aws:iam::{cloud.account}:user/team/*"])
+    hr = client.of(cloud, "iam", cloud.identity("hr", [own]))
+    cloud.client("iam").create_user(UserName="new", Path="/team/")
+    hr.update_user(UserName="new", NewUserName="newer")
+    assert cloud.state("iam")["users"]["newer"]["arn"].endswith(":user/team/newer")
+    assert client.code(hr.update_user, UserName="newer", NewPath="/boss/") == "AccessDenied"
+
+
 def test_two_clouds_never_hand_out_the_same_keys(cloud: Cloud) -> None:
     from infra.cloud.fixtures import loopback, private_cloud
 

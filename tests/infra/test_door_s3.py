@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from infra.cloud.fixtures import Cloud, Identity, allow
-from tests.infra import client
+from tests.infra import client, raw
 
 DATA = "arn:aws:s3:::data"
 
@@ -118,6 +118,35 @@ def test_a_copy_needs_its_source(cloud: Cloud, owner: Identity) -> None:
     )
     assert refused == "AccessDenied"
     client.of(cloud, "s3", owner).copy_object(Bucket="data", Key="k", CopySource=source)
+
+
+SOURCES = [
+    "//secret/pub/k", "http://x/secret/pub/k", "secret/pub/k?versionId=", "secret%2Fpub%2Fk",
+    "/secret/pub/k", "data/../secret/pub/k", "data/pub/k?x=/secret/pub/k", "data/pub/k#/secret",
+    "data/pub/k;x", "arn:aws:s3:::secret/pub/k", "DATA/pub/k", "secret", "data/%2e%2e/secret/pub/k",
+    "?/secret/pub/k", "data%00/pub/k", "secret/pub/k?versionId=1&versionId=2",
+]
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_source_is_what_was_authorised(cloud: Cloud, source: str) -> None:
+    """Whatever a copy's source looks like, nothing of another bucket comes along."""
+    cloud.bucket("data")
+    cloud.bucket("secret")
+    cloud.client("s3").put_object(Bucket="secret", Key="pub/k", Body=b"x")
+    own = cloud.identity("own", [allow(["s3:*"], [f"{DATA}/*", "arn:aws:s3:::http:*"])])
+    headers = {"x-amz-copy-source": source}
+    request = raw.signed(cloud, own, method="PUT", path="/data/copy", headers=headers)
+    assert raw.send(cloud, request)[0] >= 400
+    assert cloud.state("s3")["data"]["objects"] == {}
+
+
+@pytest.mark.parametrize("key", ["a b", "a?b", "a#b", "ü%2F+", "a;b", "/a//b"])
+def test_any_key_can_be_copied(cloud: Cloud, owner: Identity, key: str) -> None:
+    s3 = client.of(cloud, "s3", owner)
+    s3.put_object(Bucket="data", Key=key, Body=b"x")
+    s3.copy_object(Bucket="data", Key="copy", CopySource={"Bucket": "data", "Key": key})
+    assert s3.get_object(Bucket="data", Key="copy")["Body"].read() == b"x"
 
 
 SUBRESOURCES = [
@@ -228,7 +257,7 @@ def test_what_is_not_imitated_says_so(cloud: Cloud, owner: Identity) -> None:
 
 
 def test_a_disk_has_an_end(cloud: Cloud, owner: Identity) -> None:
-    cloud._child.ask("quota", size=1000)
+    cloud.quota(1000)
     s3 = client.of(cloud, "s3", owner)
     s3.put_object(Bucket="data", Key="a", Body=b"x" * 900)
     with pytest.raises(ClientError, match="disk is full"):
