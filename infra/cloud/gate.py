@@ -151,13 +151,20 @@ def _bytes(request: Request, reply: Reply) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
 
 
+class Upstream(HTTPConnection):
+    """A connection that closes itself when the thread that it belongs to ends."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 def forwarder(host: str, port: int) -> Respond:
     """Return a `respond` that asks the server at that address and returns its reply."""
     local = threading.local()
 
     def forward(request: Request) -> Reply:
         if not hasattr(local, "upstream"):
-            local.upstream = HTTPConnection(host, port, timeout=60)
+            local.upstream = Upstream(host, port, timeout=60)
         try:
             return _ask(local.upstream, request)
         except (OSError, HTTPException):

@@ -288,8 +288,9 @@ def bench(work: Any, rows: pd.DataFrame, seed: int, graded: bool) -> Iterator[Be
 
     When a check fails on the learner's own data, the lives of its machines are shown.
     """
-    inner = loopback()
-    with private_cloud(inner, metadata_listener=work.listen(0)) as cloud, ExitStack() as stack:
+    with ExitStack() as stack:
+        inner, told = map(stack.enter_context, (loopback(), work.listen(0)))
+        cloud = stack.enter_context(private_cloud(inner, metadata_listener=told))
         bench = Bench(work, cloud, rows, seed % 2**31)
         arns = [f"arn:aws:s3:::{BUCKET}", f"arn:aws:s3:::{BUCKET}/*"]
         work.env |= cloud.env(cloud.identity("night-queue", [allow(MAY, arns)]))
