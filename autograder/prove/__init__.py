@@ -23,8 +23,8 @@ from autograder.verdict import ENGINE
 
 __all__ = ["Trial", "open_rig", "prove", "repeated", "spot_check", "trial"]
 
-CPU_BUDGET = 600.0  # CPU seconds for the seeds of the solutions, and as many for the mistakes
-SOLUTION_SEEDS, MISTAKE_SEEDS = (5, 50), (3, 20)
+CPU_BUDGET = 600.0  # CPU seconds for the seeds of the solutions, half as many for the mistakes
+SOLUTION_SEEDS, MISTAKE_SEEDS, LIES_ALONE = (5, 50), (3, 20), (6, 24)
 
 
 def prove(one: Trial, budget: float = CPU_BUDGET, sample: int = SAMPLE) -> Proof:
@@ -35,12 +35,14 @@ def prove(one: Trial, budget: float = CPU_BUDGET, sample: int = SAMPLE) -> Proof
     cost = _solution_cost(one)
     seeds = _clamp(budget / cost / (1 + len(alternatives(one.lab))), SOLUTION_SEEDS)
     count = max(1, len(one.mistakes.mistake))
-    mistake_seeds = _clamp(budget / cost / count, MISTAKE_SEEDS)
+    full = _clamp(budget / 2 / cost / count, (1, MISTAKE_SEEDS[1]))
+    mistake_seeds = max(full, MISTAKE_SEEDS[0])
+    alone = _clamp(budget / 2 / cost / 6, LIES_ALONE)
     starter(one)
     solutions(one, seeds)
-    caught(one, mistake_seeds)
+    caught(one, mistake_seeds, full)
     lazy_share, lazy_count = lazies(one)
-    liar_share, liar_count = liars(one)
+    liar_share, liar_count = liars(one, alone)
     tried, killed, survivors = mutated(one, sample)
     return Proof(
         key=key(one.lab), engine=ENGINE, mode=one.rig.mode, wrong=tuple(one.wrong),

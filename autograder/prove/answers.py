@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from autograder.errors import ManifestError
 from autograder.grade import load_lab
@@ -52,20 +53,28 @@ def earned(result: LabResult) -> str:
     return ", ".join(c.name for c in result.checks if c.earned)
 
 
-def caught(one: Trial, seeds: int) -> None:
-    """Each mistake fails exactly the checks that it names, and every check is failed by one."""
-    made = [(m, swapped(one.texts, m)) for m in one.mistakes.mistake]
-    tasks = [(m, t) for m, texts in made for t in one.tasks(m.say, texts, seeds)]
-    results = one.rig.judge([task for _, task in tasks])
-    for mistake, _ in made:
-        own = [r for (m, _), r in zip(tasks, results, strict=True) if m is mistake]
+def caught(one: Trial, seeds: int, full: int) -> None:
+    """Each mistake fails exactly the checks that it names, and every check is failed by one.
+
+    All checks are judged on `full` seeds, the named ones on `seeds`: they must fail on each.
+    """
+    made = {m.say: (m, _tasks_of(one, m, seeds, full)) for m in one.mistakes.mistake}
+    results = iter(one.rig.judge([task for _, tasks in made.values() for task in tasks]))
+    for mistake, tasks in made.values():
+        own = [next(results) for _ in tasks]
         if one.sound(mistake.say, own):
-            one.wrong += (
-                dict.fromkeys(disagreement(mistake, result) for result in own) - {"": 0}.keys()
-            )
+            found = dict.fromkeys(disagreement(mistake, result) for result in own)
+            one.wrong += [text for text in found if text]
     failed = {name for m in one.mistakes.mistake for name in m.fails}
     one.wrong += [f"no mistake fails {name}" for name in one.points if name not in failed]
-    one.tell(f"{len(made)} mistakes on {seeds} seeds")
+    one.tell(f"{len(made)} mistakes: all checks on {full} seeds, the named ones on {seeds}")
+
+
+def _tasks_of(one: Trial, mistake: Mistake, seeds: int, full: int) -> list[Task]:
+    tasks = one.tasks(mistake.say, swapped(one.texts, mistake), seeds)
+    wide = (full + 1) // 2  # submissions of two seeds each
+    first = [replace(t, seeds=min(t.seeds, full - 2 * n)) for n, t in enumerate(tasks[:wide])]
+    return first + [replace(t, only=mistake.fails) for t in tasks[full // 2 :]]
 
 
 def swapped(texts: Texts, mistake: Mistake) -> dict[str, str]:

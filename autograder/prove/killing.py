@@ -66,13 +66,14 @@ def killed_among(one: Trial, made: Sequence[Mutant]) -> list[bool]:
 
 def _rounds(one: Trial) -> Iterator[tuple[tuple[str, ...], int]]:
     """Yield groups of checks, cheapest first; then all of them again on another seed."""
-    took, cheap = one.rig.took, list[str]()
-    order = sorted(one.points, key=lambda n: took.get(n, 0.0))
-    bound = 0.25 * sum(took.values())
-    while order and sum(took.get(n, 0.0) for n in [*cheap, order[0]]) <= bound:
-        cheap.append(order.pop(0))
-    if cheap:
-        yield tuple(cheap), 0
-    for name in order:
-        yield (name,), 0
+    took, spent, groups = one.rig.took, 0.0, list[list[str]]()
+    total = sum(took.values())
+    bounds = [0.1 * total, 0.35 * total, total]
+    for name in sorted(one.points, key=lambda n: took.get(n, 0.0)):
+        spent += took.get(name, 0.0)
+        while len(groups) < len(bounds) and (not groups or spent > bounds[len(groups) - 1]):
+            groups.append([])
+        groups[-1].append(name)
+    for group in filter(None, groups):
+        yield tuple(group), 0
     yield (), 1

@@ -14,7 +14,6 @@ from autograder.rig import Task
 from autograder.verdict import Verdict
 
 SHARE = 0.10
-ALONE = 24
 
 
 def lazies(one: Trial) -> tuple[float, int]:
@@ -23,7 +22,7 @@ def lazies(one: Trial) -> tuple[float, int]:
     return _all_lies(one, "lazy answer", made)
 
 
-def liars(one: Trial) -> tuple[float, int]:
+def liars(one: Trial, alone: int) -> tuple[float, int]:
     """Liars earn a tenth at most in all.
 
     One alone, among right answers, gets no check that fails without its function.
@@ -31,7 +30,7 @@ def liars(one: Trial) -> tuple[float, int]:
     seen = _visible(one)
     made = {kind: lies.liar(kind, one.texts, None, seen) for kind in lies.LIARS}
     share, count = _all_lies(one, "liar", made)
-    return share, count + _lies_alone(one, seen)
+    return share, count + _lies_alone(one, seen, alone)
 
 
 def _all_lies(one: Trial, what: str, made: Mapping[str, Texts]) -> tuple[float, int]:
@@ -53,14 +52,14 @@ def _visible(one: Trial) -> dict[str, str]:
     return {n: base64.b64encode(b).decode() for n, b in mine.items() if others.get(n) != b}
 
 
-def _lies_alone(one: Trial, seen: Mapping[str, str]) -> int:
+def _lies_alone(one: Trial, seen: Mapping[str, str], count: int) -> int:
     """Put one liar at a time in the place of one function; return how many were tried."""
     functions = [
         f for n, text in one.texts.items() if n.endswith(".py") for f in lies.surface(n, text)
     ]
     pairs = [(f, k) for f in functions for k in lies.LIARS if k != "visible" or f.key in seen]
     random.Random(key(one.lab)).shuffle(pairs)
-    chosen = pairs[:ALONE]
+    chosen = pairs[:count]
     own = {f.key: f for f, _ in chosen}
     stubs = one.rig.judge(
         [Task(f.key, one.files(lies.stubbed(one.texts, f)), seeds=1) for f in own.values()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from autograder.errors import ManifestError, suggest
 from autograder.handout import handed_in, written
 from autograder.manifest import Lab, MistakeFile, read
 from autograder.rig import Rig, Task
@@ -58,5 +59,12 @@ class Trial:
 
 
 def trial(lab: Lab, rig: Rig, tell: Tell = lambda _: None) -> Trial:
-    """Read what a proof needs. Raises ManifestError."""
-    return Trial(lab, rig, tell, written(lab), read(lab.solution / "mistakes.toml", MistakeFile))
+    """Read what a proof needs. Raises ManifestError, also for a mistake that names no check."""
+    path = lab.solution / "mistakes.toml"
+    mistakes = read(path, MistakeFile)
+    for mistake in mistakes.mistake:
+        for name in mistake.fails:
+            if name not in rig.checks:
+                what = f"{mistake.say!r} names no check: {name!r}.{suggest(name, rig.checks)}"
+                raise ManifestError(what, str(path), f"ladder lint {lab.id}")
+    return Trial(lab, rig, tell, written(lab), mistakes)

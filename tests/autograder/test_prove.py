@@ -52,7 +52,7 @@ def test_a_project_lab_is_judged_with_its_programs(course):
     def work(one):
         starter(one)
         solutions(one, 2)
-        caught(one, 2)
+        caught(one, 2, 1)
 
     one, _ = opened(course, "port-call", work)
     assert one.wrong == []
@@ -61,7 +61,7 @@ def test_a_project_lab_is_judged_with_its_programs(course):
 def test_mistakes_that_fail_other_checks_than_named_are_told(course, edit):
     edit(MISTAKES, 'fails = ["over_the_limit"]', 'fails = ["adds_up"]')
     edit(MISTAKES, 'fails = ["opens", "adds_up"]', 'fails = ["adds_up"]')
-    one, _ = opened(course, "sum-up", lambda one: caught(one, 1))
+    one, _ = opened(course, "sum-up", lambda one: caught(one, 3, 1))
     wrong = "\n".join(one.wrong)
     assert "is not caught by adds_up and also fails over_the_limit" in wrong
     assert "'gives the sum as a text' also fails opens" in wrong
