@@ -94,7 +94,7 @@ class Court:
         channel = Channel(ours)
         try:
             with theirs, self.lock:
-                self.channel.send(*_packed(job), [theirs.fileno()])
+                self.channel.send(*packed(job), [theirs.fileno()])
             return self._preside(channel, boxes, tell)
         except OSError as error:
             return self.ungraded(job, f"the judge ended: {error}")
@@ -122,7 +122,7 @@ class Court:
         self, channel: Channel, boxes: Boxes, head: Mapping[str, Any], body: bytes, opened: Any
     ) -> None:
         try:
-            box = boxes.open(_unpack(head["files"], body), Limits(**head["limits"]))
+            box = boxes.open(unpacked(head["files"], body), Limits(**head["limits"]))
         except (OSError, GraderError) as error:
             channel.send({"failed": str(error)})
             return
@@ -142,7 +142,8 @@ class Court:
         )  # fmt: skip
 
 
-def _packed(job: Job) -> tuple[dict[str, Any], bytes]:
+def packed(job: Job) -> tuple[dict[str, Any], bytes]:
+    """Return a job as the head and the body of a message."""
     files = job.submission.files
     head = {
         "files": [[name, len(data)] for name, data in files.items()],
@@ -152,7 +153,8 @@ def _packed(job: Job) -> tuple[dict[str, Any], bytes]:
     return head, b"".join(files.values())
 
 
-def _unpack(files: Sequence[Sequence[Any]], body: bytes) -> dict[str, bytes]:
+def unpacked(files: Sequence[Sequence[Any]], body: bytes) -> dict[str, bytes]:
+    """Return the files of a message's body."""
     out, at = {}, 0
     for name, size in files:
         out[name] = body[at : at + size]
@@ -234,7 +236,7 @@ def _sit(loaded: Any, mode: str, channel: Channel, head: dict[str, Any], body: b
     status = 1
     try:
         _confine(loaded.lab, mode, head["job"]["slot"])
-        result = _judged(loaded, mode, channel, head, _unpack(head["files"], body))
+        result = _judged(loaded, mode, channel, head, unpacked(head["files"], body))
         channel.send({"say": "result"}, result.to_json())
         status = 0
     except SubmissionError as error:

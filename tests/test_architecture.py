@@ -25,7 +25,7 @@ FLOORS = (
     ("desk", "fixtures", "grade", "court", "rig", "course"),
     (
         "cohort", "gradebook", "report", "sync", "lint", "prove", "new", "similar", "path",
-        "pytest_plugin", "formgrade", "demo",
+        "pytest_plugin", "formgrade", "demo", "warm",
     ),
     ("cli", "magic"),
 )  # fmt: skip

@@ -114,28 +114,45 @@ def check(lab: str | None, name: str | None, folder: Path | None, as_json: bool)
 
 def self_check(lab: Any, desk: Any, name: str | None, quiet: bool) -> Any:
     """Run checks on what stands on the desk and remember the verdicts."""
-    from autograder.grade import Bench, grade, load_lab
+    from autograder.court import Job
     from autograder.seeds import desk_seed
+    from autograder.warm import judge
 
-    loaded = load_lab(lab)
-    if name is not None and name not in loaded.checks:
-        raise UsageError(
-            f"{lab.id} has no check {name!r}.{suggest(name, loaded.checks)}",
-            next=f"ladder show {lab.id}",
-        )
     submission = desk.submission(lab)
     seed = desk_seed(lab.course.file.title, lab.id, submission.learner)
-    seeds = {c: [seed] for c in loaded.checks}
+    checks = _names(lab)
+    if name is not None and name not in checks:
+        raise UsageError(
+            f"{lab.id} has no check {name!r}.{suggest(name, checks)}",
+            next=f"ladder show {lab.id}",
+        )
+    job = Job(submission, {c: [seed] for c in checks}, seed, False, only=(name,) if name else ())
 
     def tell(result: Any) -> None:
         if not quiet:
             click.echo("\n".join(context.check_lines(result)))
 
-    with context.launcher(lab, "D") as boxes:
-        bench = Bench(loaded, submission, boxes, False, seed)
-        result = grade(bench, seeds, only=[name] if name else [], tell=tell)
+    result = judge(lab, job, tell) or _judge_here(lab, job, tell)
     desk.remember(result)
     return result
+
+
+def _names(lab: Any) -> list[str]:
+    """Return the names of a lab's checks without importing what they import."""
+    import ast
+
+    tree = ast.parse((lab.folder / "checks.py").read_text(encoding="utf-8"))
+    found = [n for n in tree.body if isinstance(n, ast.FunctionDef)]
+    return [n.name for n in found if any(ast.unparse(d).startswith("check") for d in n.decorator_list)]
+
+
+def _judge_here(lab: Any, job: Any, tell: Any) -> Any:
+    """Judge in this process, which is not the learner's."""
+    from autograder.grade import Bench, grade, load_lab
+
+    with context.launcher(lab, "D") as boxes:
+        bench = Bench(load_lab(lab), job.submission, boxes, False, job.desk_seed)
+        return grade(bench, job.seeds, only=job.only, tell=tell)
 
 
 def _next_step(lab: Any, result: Any) -> None:

@@ -59,6 +59,7 @@ def up(site_port: int, lab_port: int, cloud_port: int, no_browser: bool, check: 
             wrong += _open(house, [_lab(ports[1], look, cloud)])
             if check:
                 raise SystemExit(1 if wrong else 0)
+            house.start(_warm())
             _welcome(ports[0], look)
             _watch(house)
         except KeyboardInterrupt:
@@ -188,6 +189,11 @@ def _cloud(port: int) -> Service:
 
     command = [ladder, "cloud", "up", "--foreground", "--port", str(port)]
     return Service("cloud", address, command, probe, ROOT)
+
+
+def _warm() -> Service:
+    """Keep imports warm for `ladder check`; it works without, so nobody waits for it."""
+    return Service("warm", "", [sys.executable, "-m", "autograder.warm"], lambda: "", ROOT)
 
 
 def _cloud_variables() -> dict[str, str]:
