@@ -1,5 +1,5 @@
 // Names what the theme leaves unnamed, so that a screen reader's list of landmarks says something.
-// Limit: attributes only; nothing on the page moves or loads.
+// Limit: names and roles; nothing on the page moves or loads.
 (() => {
   const name = () => {
     for (const e of document.querySelectorAll('.md-search[role="dialog"]:not([aria-label])'))
@@ -14,6 +14,8 @@
     for (const e of document.querySelectorAll(".md-typeset pre > code, .md-typeset__scrollwrap"))
       if (e.tabIndex < 0 && e.scrollWidth > e.clientWidth) e.tabIndex = 0;
   };
+  // The empty corner of a table heads nothing.
+  for (const e of document.querySelectorAll(".md-typeset th:empty")) e.replaceWith(document.createElement("td"));
   name();
   new MutationObserver(name).observe(document.body, { childList: true, subtree: true });
   addEventListener("resize", name);
