@@ -73,7 +73,7 @@ def _hand_written(course: Course, checks: Checks, made: set[Path]) -> Plan:
     for stage in course.file.stage:
         page = course.root / "docs" / stage.folder / "index.md"
         if page.is_file():
-            found[page] = _between(page, CARDS, pages.stage_cards(stage, labs))
+            found[page] = _between(page, CARDS, f"\n{pages.stage_cards(stage, labs)}\n")
     settings = course.root / "mkdocs.yml"
     if settings.is_file():
         found[settings] = _between(settings, NAV, nav(course, made))
