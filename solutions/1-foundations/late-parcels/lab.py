@@ -34,15 +34,15 @@ print(raw[["weight_kg", "wind_ms", "snow_cm"]].describe(percentiles=[0.01, 0.5, 
 print(raw["accepted"].str.len().value_counts(), raw["accepted"].str[:3].value_counts().head(), sep="\n")
 
 # %% [markdown]
-# Five things are wrong with this table and you have now seen all of them. Two are mended below as an
-# example; note that the blanks go *before* the duplicates would, if you compared whole rows (here the
-# parcel number is enough), and that -999 becomes *missing*, not zero, not the mean: a silent weather
-# station is a fact, and the model may want to know it.
+# Six things are wrong with this table and you have now seen all of them. Three are mended below as an
+# example. Two rows of one parcel are often spelt differently, so comparing whole rows would miss them;
+# and -999 becomes *missing*, not zero, not the mean: a silent weather station is a fact, and the model
+# may want to know it.
 
 
 # %%
 def tidy(raw: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a parcel, words without blanks and in one case, weather missing where silent."""
+    """Return one row a parcel, words in one spelling, weather missing where stations were silent."""
     table = raw.drop_duplicates("parcel").reset_index(drop=True)
     table["depot"] = table["depot"].str.strip().str.upper()
     table["service"] = table["service"].str.strip().str.lower()
