@@ -21,7 +21,7 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for a pr
 @click.command()
 @click.option("--check", "only_check", is_flag=True, help="Write nothing; exit 1 on drift.")
 def sync(only_check: bool) -> None:
-    """Write what is generated: starters, notebooks, cards, reference, navigation."""
+    """Write what is generated: starters, notebooks, pages."""
     from autograder import sync as work
     from autograder.lint import page
     from autograder.manifest import load_course
@@ -63,7 +63,10 @@ def helps() -> dict[str, str]:
 @LABS
 @JSON
 def lint(labs: tuple[str, ...], as_json: bool) -> None:
-    """Check labs and lessons against the rules of docs/reference/lint.md."""
+    """Check labs and lessons against the rules.
+
+    Each rule has its reason in docs/reference/lint.md. Exit 1 when one is broken.
+    """
     from autograder import lint as work
     from autograder.manifest import load_course
 
@@ -85,9 +88,10 @@ def lint(labs: tuple[str, ...], as_json: bool) -> None:
 @click.option("--repeat", type=click.IntRange(2), help="Judge everything N times: same verdicts?")
 @JSON
 def prove(labs: tuple[str, ...], everything: bool, repeat: int | None, as_json: bool) -> None:
-    """Show that the graders are right: wholly what is new, a spot check of the rest.
+    """Show that the graders are right, or what does not hold.
 
-    Exit 1 when something does not hold. What is found goes to labs/prove.json.
+    Proves wholly what is new or changed and spot-checks the rest; what is found goes to
+    labs/prove.json. Exit 1 when something does not hold.
     """
     from autograder.manifest import load_course
 
@@ -178,7 +182,7 @@ def bench(arguments: tuple[str, ...]) -> None:
 @click.option("--project", is_flag=True, help="A project lab; otherwise a notebook.")
 @click.option("--rung", default="", metavar="ID", help="Where in the stage; otherwise its last.")
 def new(place: str, project: bool, rung: str) -> None:
-    """Lay out a small lab that is complete: lint, sync and prove are green."""
+    """Lay out a small lab that is complete and green."""
     from autograder import new as work
     from autograder import sync as syncing
     from autograder.lint import page

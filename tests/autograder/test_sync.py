@@ -6,9 +6,9 @@ import pytest
 from click.testing import CliRunner
 
 from autograder import evidence, sync
-from autograder.cli.author import helps
+from autograder.cli.author import bench, helps
 from autograder.cli.author import sync as command
-from autograder.errors import ManifestError
+from autograder.errors import ManifestError, UsageError
 from autograder.manifest import load_course
 
 HELPS = {"ladder": "Usage: ladder", "ladder check": "Usage: ladder check"}
@@ -126,3 +126,13 @@ def test_every_command_stands_in_the_help():
     found = helps()
     assert {"ladder", "ladder sync", "ladder prove", "ladder check"} <= set(found)
     assert all(text.startswith("Usage: ladder") for text in found.values())
+
+
+def test_bench_passes_its_arguments_on_and_says_when_there_is_none(course, monkeypatch):
+    monkeypatch.chdir(course.root)
+    with pytest.raises(UsageError, match="no bench"):
+        CliRunner().invoke(bench, [], catch_exceptions=False, standalone_mode=False)
+    runner = course.root / "tests" / "bench" / "run.py"
+    runner.parent.mkdir(parents=True)
+    runner.write_text("import sys; sys.exit(len(sys.argv) - 1)")
+    assert CliRunner().invoke(bench, ["--all", "x"]).exit_code == 2
