@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Late parcels, with a forest and a threshold found by trying
 #
-# No calibration is trusted: every month is scored once by a forest that has not seen it, and for each
-# cost matrix the cut is the one that would have been cheapest over the whole year.
+# No calibration is trusted: every month is scored once by a forest that has not seen it, and for
+# each cost matrix the cut is the one that would have been cheapest over the whole year.
 
 # %%
 import numpy as np

@@ -1,8 +1,9 @@
 # %% [markdown]
 # # Late parcels, with a linear model
 #
-# Steps instead of trees: each kind of bad day is cut into bands, each band has a weight of its own in
-# each group of depots, and logistic regression does the rest. 130 weights that one can read aloud.
+# Steps instead of trees: each kind of bad day is cut into bands, each band has a weight of its own
+# in each group of depots, and logistic regression does the rest. 130 weights that one can read
+# aloud.
 
 # %%
 import re
@@ -58,12 +59,16 @@ def bands(parcels: pd.DataFrame) -> dict[str, np.ndarray]:
 
 def group_depots(parcels: pd.DataFrame) -> dict[str, int]:
     """Return the group (0-3) of each depot: k-means from the four purest reactions."""
-    bad = pd.DataFrame({cause: table[:, len(table[0]) // 2] for cause, table in bands(parcels).items()})
+    bad = pd.DataFrame(
+        {cause: table[:, len(table[0]) // 2] for cause, table in bands(parcels).items()}
+    )
     bad.index = parcels.index
     quiet = bad.sum(axis=1) == 0
     late = parcels["late"].astype(float)
     usual = late[quiet].groupby(parcels["depot"][quiet]).mean()
-    reactions = {c: late[bad[c] > 0].groupby(parcels["depot"][bad[c] > 0]).mean() - usual for c in bad}
+    reactions = {
+        c: late[bad[c] > 0].groupby(parcels["depot"][bad[c] > 0]).mean() - usual for c in bad
+    }
     profile = pd.DataFrame(reactions).fillna(0.0)
     strongest = profile.to_numpy().argmax(axis=1)
     centres = np.array([profile.to_numpy()[strongest == k].mean(axis=0) for k in range(4)])
@@ -88,7 +93,9 @@ class Linear:
         tables = list(bands(parcels).values())
         crossed = [band * member[:, [k]] for band in tables for k in range(4)]
         words = [
-            (parcels[name] == word).to_numpy(float)[:, None] for name in WORDS for word in WORDS[name]
+            (parcels[name] == word).to_numpy(float)[:, None]
+            for name in WORDS
+            for word in WORDS[name]
         ]
         far = np.nan_to_num(parcels[["distance_km"]].to_numpy(float) / 25)
         heavy = (parcels[["weight_kg"]].to_numpy(float) > 20).astype(float)
