@@ -92,6 +92,7 @@ class Bench:
     box: Box | None = None
     base: Session | None = None
     forked: Session | None = None
+    threaded: bool = False  # forks of a process with threads may hang: each check loads its own
     base_error: LearnerError | None = None
     outputs: list[Any] = field(default_factory=list)
     cpu: float = 0.0
@@ -111,7 +112,10 @@ class Bench:
         if self.base_error is not None:
             raise self.base_error
         assert self.base is not None
-        if self.forked is None:
+        if self.forked is None and self.threaded:
+            self.forked, _ = self.started()
+            self.forked.ask("part", cpu=max(1, round(limits.cpu / 4)), sealed=self.sealed)
+        elif self.forked is None:
             self.forked = self.base.fork(limits.cpu / 4, self.sealed)
         session = self.forked
         return Work(
@@ -126,17 +130,24 @@ class Bench:
 
     def load(self) -> None:
         """Open the sandbox of a forking lab and run the learner's code once, on desk data."""
-        lab = self.loaded.lab
         self.box = self.boxes.open(self.files, self.loaded.limits)
         try:
-            self.base = Session(self.box.load({}), self.budget)
-            main = lab.file.main
-            cells = code(self.submission.cells(main)) if lab.notebook else None
-            given = {"cells": cells} if lab.notebook else {"module": main.removesuffix(".py")}
-            loaded = self.base.ask("load", **given)
-            self.outputs = loaded["outputs"] if isinstance(loaded, dict) else []
+            self.base, loaded = self.started()
+            self.outputs = loaded.get("outputs", [])
+            self.threaded = loaded.get("threads", 1) != 1
         except LearnerError as error:
             self.base_error = error
+
+    def started(self) -> tuple[Session, dict[str, Any]]:
+        """Load the learner's code in a new process; return the session and what it told."""
+        assert self.box is not None
+        lab = self.loaded.lab
+        main = lab.file.main
+        session = Session(self.box.load({}), self.budget)
+        cells = code(self.submission.cells(main)) if lab.notebook else None
+        given = {"cells": cells} if lab.notebook else {"module": main.removesuffix(".py")}
+        told = session.ask("load", **given)
+        return session, told if isinstance(told, dict) else {}
 
     def part(self) -> None:
         """End the fork of a check, so that no state passes to the next one."""

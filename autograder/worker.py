@@ -73,9 +73,7 @@ class Worker:
             return
         self.conn.close()
         self.conn, self.children = sock, []
-        resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))
-        if sealed:
-            _seal()
+        _part(cpu, sealed)
 
     def _reap(self) -> None:
         self.children = [pid for pid in self.children if os.waitpid(pid, os.WNOHANG) == (0, 0)]
@@ -99,6 +97,10 @@ class Worker:
             return {"outputs": outputs, "threads": threading.active_count()}
         self.names = vars(_module(header["module"]))
         return {"outputs": [], "threads": threading.active_count()}
+
+    def part(self, header: dict[str, Any], _: list[memoryview]) -> None:
+        """Begin a check's part in a process that serves this check only."""
+        _part(header["cpu"], header["sealed"])
 
     def find(self, header: dict[str, Any]) -> Any:
         """Return what a name of the notebook or of a module stands for."""
@@ -138,6 +140,7 @@ class Worker:
 
 OPERATIONS: dict[str, Callable[[Worker, dict[str, Any], list[memoryview]], Any]] = {
     "load": Worker.load,
+    "part": Worker.part,
     "call": Worker.call,
     "method": Worker.method,
     "take": Worker.take,
@@ -145,8 +148,16 @@ OPERATIONS: dict[str, Callable[[Worker, dict[str, Any], list[memoryview]], Any]]
 }
 
 
-def _seal() -> None:
-    """Send what is printed from now on nowhere: the coming inputs are not for the learner."""
+def _part(cpu: int, sealed: bool) -> None:
+    """Begin one check's part: `cpu` seconds more, and when sealed, print from now on to nowhere.
+
+    The inputs that are to come are not for the learner to see.
+    """
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    most = cpu + int(used.ru_utime + used.ru_stime)
+    resource.setrlimit(resource.RLIMIT_CPU, (most, most + 1))
+    if not sealed:
+        return
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)

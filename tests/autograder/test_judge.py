@@ -26,7 +26,9 @@ RIGHT = "def total(x): return int(x.sum())"
 @pytest.fixture(scope="module")
 def boxes():
     """One zygote for all tests: each submission is a fork of it."""
-    with Launcher("fork", ["autograder.cells", "numpy", "pandas", "sklearn.linear_model"], "D") as one:
+    with Launcher(
+        "fork", ["autograder.cells", "numpy", "pandas", "sklearn.linear_model"], "D"
+    ) as one:
         yield one
 
 
@@ -185,6 +187,23 @@ def test_no_state_passes_between_checks(verdicts):
     checks = TOTAL.replace('after="adds"', "")
     cell = "seen = []\ndef total(x):\n    seen.append(1)\n    return int(x.sum()) if len(seen) <= 2 else -1"
     assert verdicts(cell, checks=checks)[0] == [Verdict.PASSED, Verdict.PASSED]
+
+
+SERVES = """
+import queue, threading
+asked, answered = queue.Queue(), queue.Queue()
+def serve():
+    while True:
+        answered.put(int(asked.get().sum()))
+threading.Thread(target=serve, daemon=True).start()
+def total(x):
+    asked.put(x)
+    return answered.get(timeout=20)
+"""
+
+
+def test_work_that_starts_threads_gets_a_process_of_its_own_for_each_check(verdicts):
+    assert verdicts(SERVES)[0] == [Verdict.PASSED, Verdict.PASSED]
 
 
 HANDLES = '''
