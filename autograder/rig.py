@@ -88,6 +88,9 @@ class Rig:
 
     def record(self, files: Mapping[str, bytes], learner: str) -> dict[str, bytes]:
         """Judge files on a learner's desk and return what they left in the recorder's folder."""
+        return self.workers.submit(self._record, files, learner).result()
+
+    def _record(self, files: Mapping[str, bytes], learner: str) -> dict[str, bytes]:
         boxes = Recording(self._boxes())
         self._run(Task("recorder", files, learner, graded=False), boxes)
         return boxes.found
