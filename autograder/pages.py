@@ -18,14 +18,17 @@ MEANING = {
 }
 
 
-def mark(source: str) -> str:
-    """Return the comment that says where a page comes from."""
-    return f"<!-- Written by `ladder sync` from {source}. Edits here are lost. -->\n\n"
+def head(title: str, source: str) -> str:
+    """Return how a written page begins: where it comes from, its title for navigation, its h1."""
+    plain = title.replace("`", "")
+    quoted = plain if ":" not in plain else f'"{plain}"'
+    note = f"# Written by `ladder sync` from {source}. Edits here are lost."
+    return f"---\n{note}\ntitle: {quoted}\n---\n\n# {title}\n"
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return a Markdown table; a bar in a cell is escaped."""
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
     for row in rows:
         cells = (str(cell).replace("|", "\\|").replace("\n", " ") for cell in row)
         lines.append("| " + " | ".join(cells) + " |")
@@ -56,7 +59,7 @@ def card(lab: Lab, checks: Mapping[str, Check], lesson: bool) -> str:
     file = lab.file
     points = sum(c.points for c in checks.values())
     parts = [
-        mark(f"labs/{lab.stage}/{lab.id}") + f"# {file.title}: the lab\n",
+        head(f"{file.title}: the lab", f"labs/{lab.stage}/{lab.id}"),
         f"{file.pitch}\n",
         f"**Begin:** `./ladder start {lab.id}`, then read `README.md` on your desk and type"
         f" `./ladder check`.\n",
@@ -110,8 +113,8 @@ def labs_index(labs: Iterable[tuple[Lab, Mapping[str, Check]]]) -> str:
         points = sum(c.points for c in checks.values())
         name = f"[{lab.file.title}]({lab.id}.md)"
         rows.append((name, lab.stage.partition("-")[2], f"{points:g}", hours(lab), lab.file.pitch))
-    head = ("Lab", "Stage", "Points", "Time", "What for")
-    return mark("labs/course.toml") + "# The labs\n\n" + table(head, rows)
+    columns = ("Lab", "Stage", "Points", "Time", "What for")
+    return head("The labs", "labs/course.toml") + "\n" + table(columns, rows)
 
 
 def roles(labs: Iterable[Lab], holds: Mapping[str, bool]) -> str:
@@ -131,9 +134,8 @@ def roles(labs: Iterable[Lab], holds: Mapping[str, bool]) -> str:
     ]
     meaning = "".join(f"- **{name}**: {text}\n" for name, text in MEANING.items())
     return (
-        mark("the labs' lab.toml")
-        + "# Rows of the role, objectives of exams\n\n"
-        + f"{len(found)} rows are demonstrated by a check; {proven} of them count as proven: the"
+        head("Rows of the role, objectives of exams", "the labs' lab.toml")
+        + f"\n{len(found)} rows are demonstrated by a check; {proven} of them count as proven: the"
         " tool or its real client ran, and the lab's grader is [proven](prove.md). Rows marked"
         " model or read never count.\n\n"
         + f"{meaning}\n"
@@ -152,17 +154,17 @@ def measured(title: str, source: str, found: Mapping[str, Any] | None) -> str:
 
     found: {"text": [...], "columns": [...], "rows": [[...]], "notes": [...]}
     """
-    head = mark(source) + f"# {title}\n\n"
+    top = head(title, source) + "\n"
     if not found:
-        return head + "Not measured yet.\n"
+        return top + "Not measured yet.\n"
     text = "".join(f"{line}\n\n" for line in found.get("text", []))
     notes = "".join(f"- {line}\n" for line in found.get("notes", []))
-    return head + text + table(found["columns"], found["rows"]) + (f"\n{notes}" if notes else "")
+    return top + text + table(found["columns"], found["rows"]) + (f"\n{notes}" if notes else "")
 
 
 def commands(helps: Mapping[str, str]) -> str:
     """Return the page of the command line from each command's --help."""
-    parts = [mark("the commands' --help") + "# The command line\n"]
+    parts = [head("The command line", "the commands' --help")]
     parts += [f"## `{name}`\n\n```text\n{text.rstrip()}\n```\n" for name, text in helps.items()]
     return "\n".join(parts)
 
@@ -194,9 +196,9 @@ def _stage_card(lab: Lab, checks: Mapping[str, Check], lesson: bool) -> str:
 
 def proofs(labs: Mapping[str, Proof]) -> str:
     """Return the table of what is proven of each lab's grader, and who survived."""
-    head = mark("labs/prove.json") + "# How well each grader is proven\n\n"
+    top = head("How well each grader is proven", "labs/prove.json") + "\n"
     if not labs:
-        return head + "Not measured yet.\n"
+        return top + "Not measured yet.\n"
     columns = (
         "Lab", "Holds", "Points", "Solution on seeds", "Alternatives", "Mistakes caught",
         "Lazy answers, best share", "Liars, best share", "Mutants killed", "CPU minutes",
@@ -207,7 +209,7 @@ def proofs(labs: Mapping[str, Proof]) -> str:
         " it names and no other, no lazy answer or liar gets more than a tenth, and nine in ten"
         " mutants of the solution are killed.\n\n"
     )
-    out = head + text + table(columns, (_proof_row(n, p) for n, p in sorted(labs.items())))
+    out = top + text + table(columns, (_proof_row(n, p) for n, p in sorted(labs.items())))
     return out + "".join(_survivors(name, proof) for name, proof in sorted(labs.items()))
 
 

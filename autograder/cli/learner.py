@@ -143,7 +143,8 @@ def _names(lab: Any) -> list[str]:
 
     tree = ast.parse((lab.folder / "checks.py").read_text(encoding="utf-8"))
     found = [n for n in tree.body if isinstance(n, ast.FunctionDef)]
-    return [n.name for n in found if any(ast.unparse(d).startswith("check") for d in n.decorator_list)]
+    marks = {n.name: [ast.unparse(d) for d in n.decorator_list] for n in found}
+    return [name for name, all_of in marks.items() if any(m.startswith("check") for m in all_of)]
 
 
 def _judge_here(lab: Any, job: Any, tell: Any) -> Any:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autograder.manifest import Lab
+from autograder.pages import head
 
 PAGE = "docs/reference/lint.md"
 
@@ -66,16 +67,14 @@ def lint(lab: Lab) -> list[Remark]:
 def page() -> str:
     """Return the page of the reference: every rule with its reason."""
     _load()
-    head = (
-        "<!-- Written by `ladder sync` from autograder/lint. Edits here are lost. -->\n\n"
-        "# Rules for labs and lessons\n\n"
-        "`./ladder lint` holds every lab to these. A line of a lab's Python that has a good reason"
-        " to break one says so beside it: `# lint: RULE because ...`. Keys that no manifest knows,"
+    rules = (
+        "\n`./ladder lint` holds every lab to these. A line of a lab's Python that has a good"
+        " reason to break one says so beside it: `# lint: RULE because ...`. Keys that no manifest knows,"
         " checks without a claim and checks with points but without a source are refused earlier,"
         " when a lab is loaded.\n"
     )
     parts = [f"\n## {name} {{ #{name} }}\n\n{inspect.getdoc(f)}\n" for name, f in RULES.items()]
-    return head + "".join(parts)
+    return head("Rules for labs and lessons", "autograder/lint") + rules + "".join(parts)
 
 
 def _load() -> None:

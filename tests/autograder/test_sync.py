@@ -36,7 +36,7 @@ def test_a_drifted_file_is_found_and_mended(course):
     card.write_text("mine")
     assert sync.drift(course, sync.plan(course, HELPS)) == [card]
     assert written(course) == [card]
-    assert card.read_text().startswith("<!-- Written by `ladder sync`")
+    assert card.read_text().startswith("---\n# Written by `ladder sync`")
 
 
 def test_a_changed_solution_changes_the_starter(course, edit):
