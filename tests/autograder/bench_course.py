@@ -1,4 +1,4 @@
-"""A throw-away lab made of the checks and the notebook that a test brings. Judges with the real judge."""
+"""A throw-away lab of the checks and the notebook that a test brings, judged for real."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ def make_lab(path: Path, checks: str, conftest: str = "", main: str = "lab.ipynb
     folder.mkdir(parents=True)
     (path / "labs" / "course.toml").write_text(COURSE)
     (folder / "lab.toml").write_text(LAB.replace("MAIN", main))
-    head = "import numpy as np\nimport pandas as pd\nfrom autograder import LearnerError, check, fixture, given, take\n"
+    ours = "from autograder import LearnerError, check, fixture, given, take\n"
+    head = f"import numpy as np\nimport pandas as pd\n{ours}"
     (folder / "checks.py").write_text(head + dedent(checks))
     (folder / "conftest.py").write_text(head + dedent(conftest))
 

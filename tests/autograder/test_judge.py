@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (a hostile line reads best on one line)
 """The judge against notebooks that lie, break the wire or stop: real processes, real verdicts."""
 
 from __future__ import annotations

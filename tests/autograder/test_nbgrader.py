@@ -221,7 +221,8 @@ def server(graded, tmp_path):
         "JUPYTER_DATA_DIR": str(tmp_path),
     }
     command = [
-        sys.executable, "-m", "jupyter_server", "--allow-root", "--no-browser", f"--ServerApp.root_dir={folder}",
+        sys.executable, "-m", "jupyter_server", "--allow-root", "--no-browser",
+        f"--ServerApp.root_dir={folder}",
         "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--IdentityProvider.token=token",
     ]  # fmt: skip
     with (
