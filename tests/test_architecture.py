@@ -19,7 +19,8 @@ FLOORS = (
     ("errors", "verdict", "starter"),
     (
         "seeds", "check", "manifest", "policy", "wire", "values", "outgoing", "incoming",
-        "submission", "sheet", "evidence", "handout", "pages", "documents", "mutants", "lies", "plain", "preprocessors",
+        "submission", "sheet",
+        "evidence", "handout", "pages", "documents", "mutants", "lies", "plain", "preprocessors",
     ),
     ("sandbox", "cells", "worker", "judge"),
     ("desk", "fixtures", "grade", "court", "rig", "course"),
