@@ -2,6 +2,7 @@
 
     python -m tests.infra.measure door          ours: moto in process, behind the front door
     python -m tests.infra.measure moto          moto[server] as it ships
+    python -m tests.infra.measure alternate     both, in turn
     VENV/bin/python -m tests.infra.measure ministack    in a venv with ministack alone
 
 A parent imports the engine and forks it; each child answers a real signed call, then S3 puts.
@@ -164,9 +165,34 @@ def door() -> Callable[[], Any]:
     return one
 
 
+def alternate() -> None:
+    """Put to ours and to moto's server in turn: the same machine, the same moment, for both."""
+    with door()() as ours, moto()() as theirs:
+        result: dict[str, Any] = {}
+        spent: dict[str, list[float]] = {"door": [], "moto": []}
+        begun = [cpu(ours[0]), cpu(theirs[0])]
+        for _, client in (ours, theirs):
+            client.first()
+            assert client.call("PUT", "/bucket-one") == 200
+        for number in range(2 * PUTS):
+            for name, client in (("door", ours[1]), ("moto", theirs[1])):
+                clock = time.perf_counter()
+                assert client.call("PUT", f"/bucket-one/{number}", b"x" * 1024) == 200
+                spent[name].append((time.perf_counter() - clock) * 1000)
+        for name, pid, before in (("door", ours[0], begun[0]), ("moto", theirs[0], begun[1])):
+            result[name] = {
+                "put_ms": round(statistics.median(spent[name]), 1),
+                "put_cpu_ms": round((cpu(pid) - before) / (2 * PUTS) * 1000, 2),
+            }
+        print(json.dumps(result))
+
+
 def main() -> None:
     """Measure one engine and print a line of JSON."""
     name = sys.argv[1]
+    if name == "alternate":
+        alternate()
+        return
     begun = time.process_time()
     start = {"door": door, "moto": moto, "ministack": ministack}[name]()
     result: dict[str, Any] = {
