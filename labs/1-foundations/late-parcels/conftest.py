@@ -103,8 +103,8 @@ def other_costs(rng: np.random.Generator) -> list[Costs]:
     """Three other matrices: late is dear; the early van hardly helps; vans are scarce."""
     scale = rng.integers(8, 13, 3) / 10
     plain = (
-        {"keep_ontime": 0.5, "keep_late": 14.0, "move_ontime": 2.0, "move_late": 4.0},
-        {"keep_ontime": 0.0, "keep_late": 12.0, "move_ontime": 1.5, "move_late": 9.0},
+        {"keep_ontime": 1.0, "keep_late": 14.0, "move_ontime": 1.8, "move_late": 4.0},
+        {"keep_ontime": 0.0, "keep_late": 36.0, "move_ontime": 4.5, "move_late": 27.0},
         {"keep_ontime": 0.0, "keep_late": 6.0, "move_ontime": 3.0, "move_late": 4.0},
     )
     return [

@@ -58,10 +58,13 @@ def tidy(raw: pd.DataFrame) -> pd.DataFrame:
 
 
 # %%
+MAX_KG = 30
+
+
 def kilograms(weight: pd.Series) -> pd.Series:
     """Return weights in kilograms; NaN where nothing was weighed."""
     ### BEGIN SOLUTION: some scales send grams, and a scale that was not used sends 0
-    return weight.mask(weight > 30, weight / 1000).replace(0, np.nan)
+    return weight.mask(weight > MAX_KG, weight / 1000).replace(0, np.nan)
     ### END SOLUTION
 
 
@@ -328,27 +331,41 @@ parcels.groupby("depot")["late"].mean().sort_values().round(3)
 # %% [markdown]
 # 24 depots, and no gap anywhere. Whatever groups there are, they are not in this column. What would
 # you have to ask of each depot, so that two depots that suffer from the same thing answer alike?
+#
+# The depots have words for a bad day. Here they are as columns, with two more tools: one that
+# pulls a mean towards zero when it rests on few parcels, one that cuts any table of depots into
+# four groups.
+
+# %%
+BAD = {"wind_ms": 11, "snow_cm": 10, "load_pct": 116, "hour": 17}
+
+
+def bad_days(parcels: pd.DataFrame) -> pd.DataFrame:
+    """Return, for each parcel, which kinds of bad day it was accepted on."""
+    table = parcels.assign(hour=parcels["accepted"].dt.hour)
+    return pd.DataFrame({name: table[name] >= edge for name, edge in BAD.items()})
+
+
+def shrunk(total: pd.DataFrame, count: pd.DataFrame) -> pd.DataFrame:
+    """Return total / count, pulled towards zero: a few snowy days prove little."""
+    return total / (count + 60)
+
+
+def four_groups(profile: pd.DataFrame) -> dict[str, int]:
+    """Return a group (0-3) for each row of a table whose columns have one unit."""
+    labels = KMeans(4, n_init=20, random_state=0).fit_predict(profile)
+    return dict(zip(profile.index, labels.tolist(), strict=True))
 
 
 # %%
 def group_depots(parcels: pd.DataFrame) -> dict[str, int]:
     """Return the group (0-3) of each depot, by what makes its parcels late."""
-    ### BEGIN SOLUTION: describe each depot by how it reacts to each kind of bad day, then cluster
-    bad = pd.DataFrame(
-        {
-            "wind": parcels["wind_ms"] >= 11,
-            "snow": parcels["snow_cm"] >= 10,
-            "load": parcels["load_pct"] >= 116,
-            "evening": parcels["accepted"].dt.hour >= 17,
-        }
-    )
-    late, depot = parcels["late"].astype(float), parcels["depot"]
-    calm = ~bad.any(axis=1)
+    ### BEGIN SOLUTION: describe each depot by how it reacts to each kind of bad day, then group
+    bad, late, depot = bad_days(parcels), parcels["late"].astype(float), parcels["depot"]
+    calm = ~bad.any(axis="columns")
     usual = depot.map(late[calm].groupby(depot[calm]).mean())
-    excess = bad.mul(late - usual, axis=0).groupby(depot).sum()
-    reaction = excess / (bad.groupby(depot).sum() + 60)  # shrunk: a few snowy days prove little
-    labels = KMeans(4, n_init=20, random_state=0).fit_predict(reaction)
-    return dict(zip(reaction.index, labels.tolist(), strict=True))
+    excess = bad.mul(late - usual, axis="index").groupby(depot).sum()
+    return four_groups(shrunk(excess, bad.groupby(depot).sum()))
     ### END SOLUTION
 
 
