@@ -82,7 +82,7 @@ def parts(scratch: Path) -> list[Part]:
         Part("prove-all", "prove, nothing remembered", (ladder, "prove", "--all"), labs, True),
         Part("bench", "our cost beside our peers'", (ladder, "bench"), (), True),
         Part("lighthouse", "page quality", (python, "tests/site/lighthouse.py"), browser, True),
-        Part("load", "a class at once", (python, "tests/infra/load.py"), (), True),
+        Part("load", "a class at once", (python, "tests/bench/load.py"), (), True),
     ]
 
 
