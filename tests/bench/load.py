@@ -41,12 +41,11 @@ def hand_in(folder: Path, size: int) -> dict[str, str]:
     return kinds
 
 
-def left_over() -> list[str]:
-    """Return the command lines of zygotes and judges that are still running below this process."""
-    listed = subprocess.run(["ps", "-eo", "ppid,args"], capture_output=True, text=True, check=True)
-    return [
-        line for line in listed.stdout.splitlines() if "1 " in line[:8] and "ladder-box" in line
-    ]
+def left_over(session: int) -> list[str]:
+    """Return the command lines of what is still running of a session."""
+    listed = subprocess.run(["ps", "-eo", "sid,args"], capture_output=True, text=True, check=True)
+    found = (line.split(None, 1) for line in listed.stdout.splitlines()[1:])
+    return [args for sid, args in found if sid == str(session)]
 
 
 def main(size: int) -> int:
@@ -57,7 +56,8 @@ def main(size: int) -> int:
         (folder / "cohort.toml").write_text(f'secret = "{"ab" * 32}"\n')
         (folder / "cohort.toml").chmod(0o600)
         start = time.monotonic()
-        done = subprocess.run([*LADDER, "grade", "submitted"], cwd=folder, check=False)
+        done = subprocess.Popen([*LADDER, "grade", "submitted"], cwd=folder, start_new_session=True)
+        done.wait()
         wall = time.monotonic() - start
         table = (folder / "graded" / "grades.csv").read_text().splitlines()
     rows = list(csv.DictReader(table))
@@ -69,7 +69,7 @@ def main(size: int) -> int:
         points.setdefault(kinds[row["learner"]], set()).add(row["points"])
     wrong = [f"{kind} earned {earned}" for kind, earned in points.items() if len(earned) > 1]
     wrong += [f"{row['learner']} was not graded" for row in rows if row["ungraded"] != "False"]
-    wrong += [f"still running: {line}" for line in left_over()]
+    wrong += [f"still running: {line}" for line in left_over(done.pid)]
     wrong += [f"exit code {done.returncode}"] * (done.returncode != 0)
     wrong += [f"{size - len(rows)} submissions have no result"] * (len(rows) != size)
     print("\n".join(wrong) or "all graded alike, nothing left running")
