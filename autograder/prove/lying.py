@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import random
+import re
 from collections.abc import Mapping
 
 from autograder import lies
@@ -52,11 +53,20 @@ def _visible(one: Trial) -> dict[str, str]:
     return {n: base64.b64encode(b).decode() for n, b in mine.items() if others.get(n) != b}
 
 
+def _asked(one: Trial) -> list[lies.Function]:
+    """Return the functions that checks or fixtures name.
+
+    What only the solution itself calls is left out: the judge sees what becomes of its answer.
+    """
+    sources = [one.lab.folder / name for name in ("checks.py", "conftest.py")]
+    words = set(re.findall(r"\w+", " ".join(path.read_text() for path in sources)))
+    found = [f for n, t in one.texts.items() if n.endswith(".py") for f in lies.surface(n, t)]
+    return [f for f in found if f.name.rpartition(".")[2] in words]
+
+
 def _lies_alone(one: Trial, seen: Mapping[str, str], count: int) -> int:
     """Put one liar at a time in the place of one function; return how many were tried."""
-    functions = [
-        f for n, text in one.texts.items() if n.endswith(".py") for f in lies.surface(n, text)
-    ]
+    functions = _asked(one)
     pairs = [(f, k) for f in functions for k in lies.LIARS if k != "visible" or f.key in seen]
     random.Random(key(one.lab)).shuffle(pairs)
     chosen = pairs[:count]
