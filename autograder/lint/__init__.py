@@ -78,5 +78,6 @@ def page() -> str:
 
 
 def _load() -> None:
-    from autograder.lint import manifests  # noqa: F401, I001  (they register their rules, in order)
+    """Import the modules that register their rules: those on manifests first."""
+    from autograder.lint import manifests  # noqa: F401, I001
     from autograder.lint import code, texts  # noqa: F401
