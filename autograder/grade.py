@@ -279,8 +279,9 @@ def _of_learner(bench: Bench, error: LearnerError) -> tuple[Verdict, str, str]:
     detail = " ".join(part for part in (error.where, error.text) if part)
     if verdict is Verdict.TODO:
         return verdict, "still open", detail
-    if error.kind == "Answer":
-        return verdict, f"what came back cannot be read: {error.text}", detail
+    if error.kind == "Answer":  # the learner's side can word this: it may spell out the inputs
+        said = "" if bench.sealed else f": {error.text}"
+        return verdict, f"what came back cannot be read{said}", detail
     if error.kind == "Stopped":
         return verdict, f"your code stopped: {error.text}", detail
     text = f"your code raised {error.kind}"
