@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -148,15 +148,15 @@ class Fleet:
             self.moved.wait_for(lambda: self.queue, 0.02)
         if not self.queue:
             if time.monotonic() - self.beat > PATIENCE:
-                program.kill(signal.SIGKILL)
+                _send(program, signal.SIGKILL)
             return
         event = self.queue[0]
         if event.do == "die":
             self._settle(event)
-            program.kill(signal.SIGKILL)
+            _send(program, signal.SIGKILL)
             return
         if event.do == "signal":
-            program.kill(signal.SIGTERM)
+            _send(program, signal.SIGTERM)
         elif event.do == "announce":
             self.notices.notice(time="2026-11-21T03:14:07Z")
         elif event.do == "expire":
@@ -275,3 +275,8 @@ class Fleet:
             life.waited += CRAWL
             self.slow = life.waited < 4 * CRAWL  # known by now: no need to go on crawling
         return not refused
+
+
+def _send(program: Program, number: int) -> None:
+    with suppress(ProcessLookupError):  # it has ended meanwhile
+        program.kill(number)

@@ -256,8 +256,12 @@ class Bench(Fleet):
     def checkpoints(self, life: Life) -> list[tuple[str, int]]:
         """Return a machine's checkpoints that are still there: key, last batch by then."""
         there = self.keys("checkpoints/")
-        stored = [(path.removeprefix(f"/{BUCKET}/"), step) for path, step in life.stored]
-        return [(key, step) for key, step in stored if key in there]
+        stored: dict[str, int] = {}
+        for path, step in life.stored:
+            key = unquote(path).removeprefix(f"/{BUCKET}/")
+            stored.pop(key, None)  # written again: its place is that of the last time
+            stored[key] = step
+        return [(key, step) for key, step in stored.items() if key in there]
 
     def replace(self, key: str, damage: Callable[[bytes], bytes]) -> bytes:
         """Damage an object where it lies; return what it holds now."""
