@@ -69,9 +69,9 @@ def page() -> str:
     _load()
     rules = (
         "\n`./ladder lint` holds every lab to these. A line of a lab's Python that has a good"
-        " reason to break one says so beside it: `# lint: RULE because ...`. Keys that no manifest knows,"
-        " checks without a claim and checks with points but without a source are refused earlier,"
-        " when a lab is loaded.\n"
+        " reason to break one says so beside it: `# lint: RULE because ...`. Keys that no manifest"
+        " knows, checks without a claim and checks with points but without a source are refused"
+        " earlier, when a lab is loaded.\n"
     )
     parts = [f"\n## {name} {{ #{name} }}\n\n{inspect.getdoc(f)}\n" for name, f in RULES.items()]
     return head("Rules for labs and lessons", "autograder/lint") + rules + "".join(parts)
