@@ -23,11 +23,8 @@ MAX_COLUMNS = 10_000
 
 
 def decode(decoder: Decoder, tag: str, inner: Any, depth: int) -> Any:
-    """Return the array, series, frame or index of a node; raise WireError for anything else."""
-    try:
-        return DECODE[tag](decoder, inner, depth)
-    except (ValueError, TypeError, OverflowError, KeyError, IndexError) as error:
-        raise WireError(f"a node of tag {tag!r} is malformed: {type(error).__name__}") from None
+    """Return the array, series, frame or index of a node; whatever it raises, the node is none."""
+    return DECODE[tag](decoder, inner, depth)
 
 
 def _parts(inner: Any, count: int) -> list[Any]:

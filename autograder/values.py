@@ -302,7 +302,12 @@ def decode(
 ) -> Any:
     """Return the value of a node. Raises WireError, and nothing else, for hostile input."""
     decoder = Decoder(buffers, handle, [MAX_DECODED] if budget is None else budget)
-    return decoder.value(node)
+    try:
+        return decoder.value(node)
+    except WireError:
+        raise
+    except Exception as error:  # numpy and pandas raise anything on what disagrees
+        raise WireError(f"a node is malformed: {type(error).__name__}") from None
 
 
 __all__ = ["MAX_DECODED", "MAX_DEPTH", "Decoder", "Encoder", "Handle", "decode", "encode"]

@@ -71,3 +71,40 @@ def test_an_answer_that_cannot_be_read_tells_no_input(judged, name):
 def test_on_desk_data_an_answer_that_cannot_be_read_is_explained(judged):
     result = judged(SPIES["an error of the wire"], sealed=False)
     assert "CANARY" in result.checks[0].message
+
+
+HOSTILE = {
+    "an index of half floats": "{'X': ['c', None, ['arr', ['<f2', [1], 0]]]}, bytes(2)",
+    "a folder of time zones": "{'S': [None, ['tz', ['<M8[ns]', [1], 0], 'America/Argentina'], ['r', 0, 1, 1]]}, bytes(8)",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_whatever_a_node_makes_pandas_raise_it_is_an_answer_that_cannot_be_read(judged, name):
+    result = judged(FORGE + f"def total(x): say({HOSTILE[name]})")
+    assert result.checks[0].verdict is Verdict.CRASHED
+    assert result.checks[0].message == "what came back cannot be read"
+
+
+LOADS = {
+    "an array for a number": "{'d': [['outputs', {'l': []}], ['threads', {'o': [[2], [1, 2]]}]]}",
+    "no dictionary": "{'X': ['c', None, ['arr', ['<f2', [1], 0]]]}, bytes(2)",
+    "handles for outputs": "{'d': [['outputs', {'l': [{'l': [{'d': [['output_type', {'h': 3}]]}]}]}], ['threads', 1]]}",
+    "arrays for outputs": "{'d': [['outputs', {'l': [{'l': [{'d': [['output_type', {'o': [[2], [1, 2]]}]]}]}]}], ['threads', 1]]}",
+}
+
+
+@pytest.mark.parametrize("name", LOADS)
+def test_a_forged_account_of_the_loading_is_no_fault_of_ours(judged, name):
+    result = judged(FORGE + f"say({LOADS[name]})")
+    assert result.checks[0].verdict is Verdict.CRASHED, result.checks[0]
+    assert not result.ungraded
+
+
+def test_outputs_never_outgrow_a_result(judged):
+    item = "{'d': [['output_type', 'error'], ['evalue', '\"' * 60_000]]}"
+    cells = f"{{'d': [['outputs', {{'l': [{{'l': [{item}] * 12}}] * 5}}], ['threads', 1]]}}"
+    result = judged(FORGE + f"say({cells})")
+    assert len(result.outputs) == 5
+    assert result.outputs[-1] == "[]"
+    assert type(result).from_json(result.to_json()) == result
