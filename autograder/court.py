@@ -96,7 +96,7 @@ class Court:
             with theirs, self.lock:
                 self.channel.send(*packed(job), [theirs.fileno()])
             return self._preside(channel, boxes, tell)
-        except OSError as error:
+        except (OSError, GraderError) as error:
             return self.ungraded(job, f"the judge ended: {error}")
         finally:
             channel.sock.close()

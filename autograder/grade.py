@@ -28,6 +28,7 @@ from autograder.values import MAX_DECODED
 from autograder.verdict import CheckResult, LabResult, Verdict, worst
 
 MAX_MESSAGE = 600
+MAX_OUTPUTS = 6 << 20  # bytes of all cells; a result, in which they are escaped, may have 16 MB
 SHAPE = "the answer does not have the expected form"
 
 
@@ -94,7 +95,7 @@ class Bench:
     forked: Session | None = None
     threaded: bool = False  # forks of a process with threads may hang: each check loads its own
     base_error: LearnerError | None = None
-    outputs: list[Any] = field(default_factory=list)
+    outputs: list[list[dict[str, Any]]] = field(default_factory=list)
     cpu: float = 0.0
     peak: int = 0
     killed: str = ""
@@ -133,8 +134,9 @@ class Bench:
         self.box = self.boxes.open(self.files, self.loaded.limits)
         try:
             self.base, loaded = self.started()
-            self.outputs = loaded.get("outputs", [])
-            self.threaded = loaded.get("threads", 1) != 1
+            self.outputs = plain.outputs(loaded.get("outputs"))
+            threads = loaded.get("threads")
+            self.threaded = type(threads) is not int or threads != 1
         except LearnerError as error:
             self.base_error = error
 
@@ -203,9 +205,14 @@ def grade(
     )  # fmt: skip
 
 
-def _outputs(outputs: Any) -> tuple[str, ...]:
-    """Return the outputs of each cell as JSON text, rebuilt and bounded."""
-    return tuple(json.dumps(cell, ensure_ascii=False) for cell in plain.outputs(outputs))
+def _outputs(cells: list[list[dict[str, Any]]]) -> tuple[str, ...]:
+    """Return the outputs of each cell as JSON text; cells beyond `MAX_OUTPUTS` have none."""
+    texts, left = [], MAX_OUTPUTS
+    for cell in cells:
+        text = json.dumps(cell, ensure_ascii=False)
+        left -= len(text.encode())
+        texts.append(text if left >= 0 else "[]")
+    return tuple(texts)
 
 
 def _chosen(checks: Mapping[str, Check], only: Sequence[str]) -> list[Check]:

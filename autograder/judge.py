@@ -56,6 +56,8 @@ class Session:
             raise self._end("Stopped", "it did not answer in time") from None
         except WireError as error:
             raise self._end("Answer", error.what) from None
+        except MemoryError:
+            raise self._end("Answer", "the answer is too large") from None
         if reply is None:
             raise self._end("Stopped", "its process ended before it answered")
         return self._read(*reply)

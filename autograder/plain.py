@@ -1,6 +1,7 @@
 """Outputs of a learner's cells reduced to what can be shown: plain text and re-encoded PNG.
 
 Runs in the confined judge, because it decodes images that the learner's side made. Drops the rest.
+Asks values for their exact type only: an array or a handle would answer anything else its own way.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ import base64
 import io
 import re
 import warnings
-from collections.abc import Iterable
 from typing import Any
 
 MAX_TEXT = 64 << 10
@@ -21,31 +21,31 @@ CONTROL = re.compile(
 
 def outputs(cells: Any) -> list[list[dict[str, Any]]]:
     """Return the outputs of each cell, each one rebuilt from the few fields we know."""
-    if not isinstance(cells, list):
-        return []
-    return [[kept for item in cell[:200] if (kept := _output(item))] for cell in _lists(cells)]
+    return [
+        [kept for item in _list(cell)[:200] if (kept := _output(item))] for cell in _list(cells)
+    ]
 
 
-def _lists(cells: Iterable[Any]) -> list[list[Any]]:
-    return [cell if isinstance(cell, list) else [] for cell in cells]
+def _list(value: Any) -> list[Any]:
+    return value if type(value) is list else []
 
 
 def _output(item: Any) -> dict[str, Any] | None:
-    if not isinstance(item, dict):
+    if type(item) is not dict:
         return None
-    if item.get("output_type") == "stream":
-        name = "stderr" if item.get("name") == "stderr" else "stdout"
+    kind = text(item.get("output_type"))
+    if kind == "stream":
+        name = "stderr" if text(item.get("name")) == "stderr" else "stdout"
         return {"output_type": "stream", "name": name, "text": text(item.get("text"))}
-    if item.get("output_type") == "error":
-        lines = item.get("traceback")
+    if kind == "error":
         return {
             "output_type": "error",
             "ename": text(item.get("ename"))[:200],
             "evalue": text(item.get("evalue")),
-            "traceback": [text(line) for line in lines[:40]] if isinstance(lines, list) else [],
+            "traceback": [text(line) for line in _list(item.get("traceback"))[:40]],
         }
     data = item.get("data")
-    return _display(data) if isinstance(data, dict) else None
+    return _display(data) if type(data) is dict else None
 
 
 def _display(data: dict[str, Any]) -> dict[str, Any]:
@@ -58,13 +58,13 @@ def _display(data: dict[str, Any]) -> dict[str, Any]:
 
 def text(value: Any) -> str:
     """Return text without terminal escapes and control characters, cut to a bound."""
-    plain = value if isinstance(value, str) else ""
+    plain = value if type(value) is str else ""
     return CONTROL.sub("", plain[:MAX_TEXT]).encode("utf-8", "replace").decode()
 
 
 def png(value: Any) -> str:
     """Return a PNG decoded and encoded again, as base64; '' for anything that is no small PNG."""
-    if not isinstance(value, str) or len(value) > 1 << 20:
+    if type(value) is not str or len(value) > 1 << 20:
         return ""
     try:
         from PIL import Image
