@@ -137,7 +137,10 @@ class Estate:
 
     def key(self) -> str:
         """The ARN behind the site's alias."""
-        return str(self.kms.describe_key(KeyId=self.site["key"])["KeyMetadata"]["Arn"])
+        try:
+            return str(self.kms.describe_key(KeyId=self.site["key"])["KeyMetadata"]["Arn"])
+        except ClientError:
+            raise AssertionError("no key answers to the alias of the site") from None
 
     def close(self) -> None:
         """Close the connections of every client."""
@@ -152,7 +155,10 @@ class Estate:
     def role(self, role: str) -> Any:
         """Temporary credentials of a role, as its own host gets them."""
         sts = self.client("sts", self.hosts[role])
-        made = sts.assume_role(RoleArn=self._arn(role), RoleSessionName="work")
+        try:
+            made = sts.assume_role(RoleArn=self._arn(role), RoleSessionName="work")
+        except ClientError:
+            raise AssertionError("a role's own host cannot put it on") from None
         keys = made["Credentials"]
         return Identity(
             made["AssumedRoleUser"]["Arn"],
