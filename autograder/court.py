@@ -8,7 +8,10 @@ result. It is never told the secret, only the seeds that were made from it.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
+import resource
+import signal
 import socket
 import subprocess
 import sys
@@ -31,6 +34,8 @@ from autograder.sandbox.message import Channel
 from autograder.submission import Submission
 from autograder.verdict import CheckResult, LabResult, Verdict
 
+CPU, GRACE = 60, 30  # seconds of a judge beyond twice its lab's own, and until it is killed
+MEMORY = 4 << 30  # bytes of a judge beyond what it has imported
 BOOT = "import sys; sys.path.append({root!r}); from autograder.court import main; main({fd})"
 
 
@@ -235,6 +240,7 @@ def _sit(loaded: Any, mode: str, channel: Channel, head: dict[str, Any], body: b
     """Judge one submission in this fork, and end."""
     status = 1
     try:
+        _bound(loaded.limits.cpu)
         _confine(loaded.lab, mode, head["job"]["slot"])
         result = _judged(loaded, mode, channel, head, unpacked(head["files"], body))
         channel.send({"say": "result"}, result.to_json())
@@ -247,6 +253,25 @@ def _sit(loaded: Any, mode: str, channel: Channel, head: dict[str, Any], body: b
         traceback.print_exc()
     finally:
         os._exit(status)
+
+
+def _bound(cpu: float) -> None:
+    """Bound what answers can make this process spend: keys that collide, shapes that broadcast.
+
+    The check that is over the bound ends by an exception; `GRACE` seconds later, in a library that
+    hears no signal, the whole judge ends.
+    """
+    most = math.ceil(CPU + 2 * cpu)
+    resource.setrlimit(resource.RLIMIT_CPU, (most, most + GRACE))
+    signal.signal(signal.SIGXCPU, _stop)
+    if sys.platform == "linux":
+        pages = int(Path("/proc/self/statm").read_text().split()[5])
+        bytes_ = pages * resource.getpagesize() + MEMORY
+        resource.setrlimit(resource.RLIMIT_DATA, (bytes_, bytes_))
+
+
+def _stop(*_: object) -> NoReturn:
+    raise MemoryError("the answers cost more to read than they may")
 
 
 def _confine(lab: Lab, mode: str, slot: int) -> None:

@@ -273,8 +273,12 @@ class _Form(Exception):
 def _held(one: Check, arguments: list[Any]) -> None:
     try:
         one.call(*arguments)
-    except (LearnerError, AssertionError, GraderError, OSError, MemoryError):
+    except (LearnerError, AssertionError, GraderError):
         raise
+    except OSError as error:
+        if error.errno is not None:  # the system's word; without a number, a reader's about data
+            raise
+        raise _Form(type(error).__name__) from error
     except LadderError as error:
         raise GraderError(error.what) from error
     except Exception as error:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from bench_course import judge, make_lab, notebook
 
+from autograder.court import BOOT, Court, Job
+from autograder.manifest import load_course
 from autograder.sandbox import Launcher
+from autograder.submission import Submission
 from autograder.verdict import Verdict
 
 TOTAL = '''
@@ -108,3 +113,61 @@ def test_outputs_never_outgrow_a_result(judged):
     assert len(result.outputs) == 5
     assert result.outputs[-1] == "[]"
     assert type(result).from_json(result.to_json()) == result
+
+
+@pytest.fixture
+def court(tmp_path):
+    """The judge's own process, bounded, for TOTAL; judges cells with these seeds."""
+
+    @contextlib.contextmanager
+    def sit(checks: str = TOTAL):
+        make_lab(tmp_path, checks)
+        lab = load_course(tmp_path).lab("probe")
+        with Court(lab) as one:
+            yield lambda boxes, *cells: one.judge(
+                Job(
+                    Submission("probe", "ann", {"lab.ipynb": notebook(*cells)}),
+                    {n: [1, 2] for n in one.checks},
+                    7,
+                ),
+                boxes,
+            )
+
+    return sit
+
+
+def test_an_answer_that_broadcasts_beyond_the_judges_memory_fails(court, boxes):
+    with court() as judged:
+        result = judged(
+            boxes, "import numpy as np\ndef total(x): return np.zeros((20_000_000, 1), 'u1')"
+        )
+    assert result.checks[0].verdict is Verdict.FAILED, result.checks[0]
+    assert "expected form" in result.checks[0].message
+
+
+def test_an_answer_whose_keys_collide_ends_with_the_judges_time(court, boxes, monkeypatch):
+    monkeypatch.setattr(
+        "autograder.court.BOOT",
+        BOOT.replace("main(", "c.CPU = -22; c.main(").replace(
+            "from autograder.court import main", "import autograder.court as c"
+        ),
+    )
+    keys = "{'s': [{'i': hex(i * (2**61 - 1))} for i in range(1, 180_000)]}"
+    with court() as judged:
+        result = judged(boxes, FORGE + f"def total(x): say({keys})")
+    assert result.checks[0].verdict is Verdict.CRASHED, result.checks[0]
+    assert not result.ungraded
+
+
+DAMAGED = '''
+import gzip
+@check(points=1, observes="artifact")
+def opens(work):
+    """The answer is a gzip file."""
+    assert gzip.decompress(work.packed()) == b"x", "what is in it?"
+'''
+
+
+def test_what_a_reader_says_of_an_answers_bytes_is_no_fault_of_ours(judged):
+    result = judged("def packed(): return b'not gzip at all'", checks=DAMAGED)
+    assert result.checks[0].verdict is Verdict.FAILED, result.checks[0]
