@@ -1,105 +1,139 @@
-"""The floor: a fork of a parent that has the libraries. No isolation, no sandbox, no report.
+"""The floor: forks of a parent that has the libraries. No sandbox, no judge, no report.
 
-    python floor.py each SUBMITTED     the same checks on the same two seeds, a fork for each
+    python floor.py each SUBMITTED     a fork for each check, which runs it on its seeds
     python floor.py once SUBMITTED     one fork a submission, one seed: the classic
 
-Prints a JSON line a submission: learner, points, CPU seconds of its fork and of what that forked.
+The checks, their order and their seeds are ours; the first seed that does not pass ends a check,
+as it does in a graded run. Prints a JSON line a submission.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import resource
 import signal
 import sys
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
-from autograder.fixtures import BUILT_IN
-from autograder.grade import load_lab
+from submissions import LAB
+
+from autograder.check import Check, parameters
+from autograder.grade import BUILT_IN, LoadedLab, load_lab
 from autograder.manifest import load_course
 from autograder.seeds import grading_seeds
 
-HERE = Path(__file__).parent
-SECRET = bytes(32)
+COURSE = Path(__file__).parent / "course"
+
+
+class TooLong(BaseException):
+    """A check's fork used more CPU than a check may."""
 
 
 def names_of(path: Path) -> dict[str, Any]:
     """Run a notebook's cells in one namespace; a failing cell stops nothing."""
     names: dict[str, Any] = {}
-    for one in json.loads(path.read_text())["cells"]:
-        if one["cell_type"] == "code":
+    for cell in json.loads(path.read_text())["cells"]:
+        if cell["cell_type"] == "code":
             try:
-                exec(compile("".join(one["source"]), "cell", "exec"), names)
+                exec(compile("".join(cell["source"]), "cell", "exec"), names)
             except Exception:
                 continue
     return names
 
 
-def passes(loaded: Any, check: Any, names: dict[str, Any], seed: int) -> bool:
+def passes(loaded: LoadedLab, check: Check, names: Mapping[str, Any], seed: int) -> bool:
     """Run one check in this process, on the learner's own functions."""
-    made = {"work": SimpleNamespace(**names), "seed": seed, "rng": BUILT_IN["rng"](None, seed)}
+    made: dict[str, Any] = {"work": SimpleNamespace(**names)}
 
     def make(name: str) -> Any:
-        if name not in made:
+        if name not in made and name in BUILT_IN:
+            made[name] = BUILT_IN[name](None, seed)  # type: ignore[arg-type]  # seed and rng
+        elif name not in made:
             function = loaded.fixtures[name]
-            made[name] = function(
-                *(make(n) for n in function.__code__.co_varnames[: function.__code__.co_argcount])
-            )
+            made[name] = function(**{n: make(n) for n in parameters(function)})
         return made[name]
 
-    signal.setitimer(signal.ITIMER_PROF, 10)
     try:
         check.call(*(make(name) for name in check.needs))
-    except BaseException:
+    except (Exception, TooLong):
         return False
     return True
 
 
-def forked(work: Any) -> int:
-    """Run a function in a fork and return its exit code."""
+def limited(seconds: float, work: Callable[[], float]) -> float:
+    """Run a function that may use so much CPU."""
+
+    def stop(*_: object) -> NoReturn:
+        raise TooLong
+
+    signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        return work()
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def forked(work: Callable[[], float]) -> float:
+    """Run a function in a fork and return what it returned; 0 when it died."""
+    read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
-        os._exit(int(not work()))
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        try:
+            os.write(write, str(work()).encode())
+        finally:
+            os._exit(0)
+    os.close(write)
+    os.waitpid(pid, 0)
+    with os.fdopen(read) as stream:
+        return float(stream.read() or 0)
 
 
-def points(loaded: Any, path: Path, learner: str, each: bool) -> float:
-    """Grade one submission in this process."""
-    names = names_of(path)
-    lab = loaded.lab
-    seeds = grading_seeds(SECRET, lab.id, lab.version, learner, list(loaded.checks))
-    total = 0.0
+def grade(loaded: LoadedLab, path: Path, seeds: Mapping[str, Sequence[int]], each: bool) -> float:
+    """Grade one submission in this process and return its points."""
+    names, total = names_of(path), 0.0
+    may = loaded.limits.cpu / 4
     for check in loaded.checks.values():
-        run = [lambda s=seed, c=check: passes(loaded, c, names, s) for seed in seeds[check.name]]
-        right = all(forked(one) == 0 for one in run) if each else run[0]()
-        total += check.points * right
+        chosen = seeds[check.name] if each else seeds[check.name][:1]
+        score = partial(limited, may, partial(points, loaded, check, names, chosen))
+        total += forked(score) if each else score()
     return total
 
 
-def main(how: str, submitted: Path) -> None:
+def points(
+    loaded: LoadedLab, check: Check, names: Mapping[str, Any], seeds: Sequence[int]
+) -> float:
+    """Return what a check gives; the first seed that does not pass ends it."""
+    return check.points * all(passes(loaded, check, names, seed) for seed in seeds)
+
+
+def used() -> float:
+    """Return the CPU seconds of all children that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def main(how: str, submitted: Path, secret: bytes) -> None:
     """Grade all submissions, one after the other."""
-    loaded = load_lab(load_course(HERE / "course").lab("first-model"))
-    __import__("sklearn.ensemble")
-    __import__("sklearn.linear_model")
-    for path in sorted(submitted.glob("*/*/lab.ipynb")):
-        learner = path.parts[-3]
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        read, write = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            os.write(write, str(points(loaded, path, learner, how == "each")).encode())
-            os._exit(0)
-        os.close(write)
-        os.waitpid(pid, 0)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        score = float(os.read(read, 100) or b"0")
-        os.close(read)
-        print(json.dumps({"learner": learner, "points": score, "cpu": cpu}), flush=True)
+    warnings.simplefilter("ignore")
+    lab = load_course(COURSE).lab(LAB)
+    for name in lab.imports():
+        importlib.import_module(name)
+    loaded = load_lab(lab)
+    for path in sorted(submitted.glob(f"*/{LAB}/lab.ipynb")):
+        learner, before = path.parts[-3], used()
+        seeds = grading_seeds(secret, lab.id, lab.version, learner, list(loaded.checks))
+        score = forked(lambda p=path, s=seeds: grade(loaded, p, s, how == "each"))
+        line = {"learner": learner, "points": score, "cpu": round(used() - before, 4)}
+        print(json.dumps(line), flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    main(sys.argv[1], Path(sys.argv[2]), bytes.fromhex(sys.argv[3]))
