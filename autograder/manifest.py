@@ -128,6 +128,7 @@ class CourseFile(Record, frozen=True):
     stage: tuple[Stage, ...]
     skills: dict[str, str]
     needs: dict[str, Need]
+    drafts: tuple[str, ...] = ()
 
 
 class Mistake(Record, frozen=True):
@@ -182,6 +183,11 @@ class Lab:
             digest.update(name.encode() + (self.folder / name).read_bytes())
         return digest.hexdigest()[:12]
 
+    @property
+    def draft(self) -> bool:
+        """Whether the course says that this lab's grader has not been proven yet."""
+        return self.id in self.course.file.drafts
+
     def needs(self) -> list[Need]:
         """Return what this lab needs, by the names of course.toml."""
         known = self.course.file.needs
@@ -201,6 +207,8 @@ class Course:
         for stage in file.stage:
             for name in (lab for rung in stage.rung for lab in rung.labs):
                 self.labs[name] = self._lab(stage.folder, name)
+        for name in file.drafts:
+            self.lab(name)
 
     def _lab(self, stage: str, name: str) -> Lab:
         path = self.root / "labs" / stage / name / "lab.toml"

@@ -18,6 +18,12 @@ MEANING = {
 }
 
 
+DRAFT = (
+    "**A draft.** You can do this lab, and its checks run; that they catch what they should is not"
+    " [proven](../reference/prove.md) yet."
+)
+
+
 def head(title: str, source: str) -> str:
     """Return how a written page begins: where it comes from, its title for navigation, its h1."""
     plain = title.replace("`", "")
@@ -61,6 +67,7 @@ def card(lab: Lab, checks: Mapping[str, Check], lesson: bool) -> str:
     parts = [
         head(f"{file.title}: the lab", f"labs/{lab.stage}/{lab.id}"),
         f"{file.pitch}\n",
+        f"{DRAFT}\n" if lab.draft else "",
         f"**Begin:** `./ladder start {lab.id}`, then read `README.md` on your desk and type"
         f" `./ladder check`.\n",
         f"**Lesson:** [{file.title}](../{lab.stage}/{lab.id}.md)\n" if lesson else "",

@@ -91,12 +91,16 @@ def prove(labs: tuple[str, ...], everything: bool, repeat: int | None, as_json: 
     """Show that the graders are right, or what does not hold.
 
     Proves wholly what is new or changed and spot-checks the rest; what is found goes to
-    labs/prove.json. Exit 1 when something does not hold.
+    labs/prove.json. Drafts of course.toml are proven when they are named. Exit 1 when something
+    does not hold.
     """
     from autograder.manifest import load_course
 
     course = load_course()
-    chosen = [course.lab(name) for name in labs] or list(course.labs.values())
+    chosen = [course.lab(name) for name in labs]
+    if not chosen:
+        chosen = [lab for lab in course.labs.values() if not lab.draft]
+        _name_drafts([lab for lab in course.labs.values() if lab.draft], as_json)
     wrong = {lab.id: _prove(lab, everything, repeat, as_json) for lab in chosen}
     if as_json:
         click.echo(json.dumps(wrong, indent=1))
@@ -105,6 +109,12 @@ def prove(labs: tuple[str, ...], everything: bool, repeat: int | None, as_json: 
             click.secho(f"{name}: {'holds' if not found else 'does not hold'}", bold=True)
             click.echo("".join(f"  - {one}\n" for one in found), nl=False)
     raise SystemExit(int(any(wrong.values())))
+
+
+def _name_drafts(drafts: list[Lab], quiet: bool) -> None:
+    for lab in drafts:
+        if not quiet:
+            click.echo(f"{lab.id}: a draft, not proven (ladder prove {lab.id})")
 
 
 def _prove(lab: Lab, everything: bool, repeat: int | None, quiet: bool) -> list[str]:

@@ -40,7 +40,8 @@ def list_labs(as_json: bool) -> None:
                 hours = f"{minutes.p50 / 60:.1f}-{minutes.p80 / 60:.1f} h"
                 note = "" if minutes.measured else " (estimate)"
                 click.echo(
-                    f"  {name:<22} {lab.file.title:<44} {hours}{note}  {_state(labs.get(name))}"
+                    f"  {name:<22} {lab.file.title:<44} {hours}{note}  "
+                    f"{_state(labs.get(name))}{', a draft' * lab.draft}"
                 )
     click.echo("\nNext: ladder start LAB")
 

@@ -2,10 +2,12 @@
 
 import json
 
+import pytest
 from click.testing import CliRunner
 
 from autograder import evidence
 from autograder.cli.author import prove as command
+from autograder.errors import UsageError
 from autograder.manifest import load_course
 from autograder.prove import open_rig, prove, repeated, spot_check, trial
 from autograder.prove.answers import caught, solutions, starter
@@ -125,3 +127,15 @@ def test_the_command_writes_the_table_and_then_only_spot_checks(course, monkeypa
     second = CliRunner().invoke(command, ["sum-up", "--json"])
     assert second.exit_code == 0
     assert json.loads(second.output) == {"sum-up": []}
+
+
+def test_a_draft_is_named_and_not_proven_unasked(course, monkeypatch):
+    path = course.root / "labs" / "course.toml"
+    path.write_text('drafts = ["sum-up", "port-call"]\n' + path.read_text())
+    monkeypatch.chdir(course.root)
+    done = CliRunner().invoke(command, [])
+    assert done.exit_code == 0
+    assert "sum-up: a draft, not proven" in done.output
+    path.write_text(path.read_text().replace('"sum-up"', '"sum-upp"'))
+    with pytest.raises(UsageError, match="Did you mean 'sum-up'"):
+        load_course(course.root)
