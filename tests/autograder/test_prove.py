@@ -136,6 +136,6 @@ def test_a_draft_is_named_and_not_proven_unasked(course, monkeypatch):
     done = CliRunner().invoke(command, [])
     assert done.exit_code == 0
     assert "sum-up: a draft, not proven" in done.output
-    path.write_text(path.read_text().replace('"sum-up"', '"sum-upp"'))
+    path.write_text(path.read_text().replace('drafts = ["sum-up"', 'drafts = ["sum-upp"'))
     with pytest.raises(UsageError, match="Did you mean 'sum-up'"):
         load_course(course.root)
