@@ -119,7 +119,8 @@ class Fleet:
         self.events: list[Event] = []  # still to come
         self.queue: list[Event] = []  # due: the job waits for an answer until they are dealt with
         self.write: Write | None = None
-        self.slow, self.uploads = False, 0
+        self.slow = False
+        self.tries: dict[str, int] = {}  # of a slow store, by kind
         self.moved = threading.Condition()
         self.under_way: dict[int, int] = {}  # requests to the store: number -> batches by then
         self.requests = 0
@@ -130,10 +131,10 @@ class Fleet:
     ) -> Life:
         """Run the job on a new machine; return when it has ended or was taken away.
 
-        With `slow`, checkpoints crawl and are refused now and then; without `told`, the machine
-        has no metadata service.
+        With `slow`, uploads crawl, and of five tries one is refused and the next cut off; without
+        `told`, the machine has no metadata service.
         """
-        self.life, self.write, self.slow, self.uploads = Life(), write, slow, 0
+        self.life, self.write, self.slow, self.tries = Life(), write, slow, {}
         self.events = sorted(events, key=lambda event: event.step)
         self.notices.clear()
         self.beat = time.monotonic()
@@ -224,8 +225,13 @@ class Fleet:
             life, kind = self.life, self.kind(request)
             if life.over or self._dies(kind, applied=False):
                 return None
-            if self.slow and kind == "checkpoint" and not self._crawl(life):
-                return Reply(503, b"<Error><Code>SlowDown</Code></Error>")
+            if self.slow and kind in ("checkpoint", "model"):
+                self._crawl(life)
+                self.tries[kind] = self.tries.get(kind, 0) + 1
+                if self.tries[kind] % 5 == 1:
+                    return Reply(503, b"<Error><Code>SlowDown</Code></Error>")
+                if self.tries[kind] % 5 == 2:
+                    return None  # the line goes dead
             with self._on_the_way(life):
                 reply = forward(request)
             if kind == "checkpoint" and reply is not None and reply.status == 200:
@@ -261,20 +267,14 @@ class Fleet:
         self._hold(Event(-1, "die"))
         return True
 
-    def _crawl(self, life: Life) -> bool:
-        """Let an upload take some batches. Returns False for every third: the store refuses it.
-
-        A training that stands still meanwhile has waited for so many batches.
-        """
-        self.uploads += 1
-        refused = self.uploads % 3 == 1
+    def _crawl(self, life: Life) -> None:
+        """Let an upload take some batches; a training that stands still meanwhile has waited."""
         goal = min(len(life.seen) + CRAWL, self.steps)
         with self.moved:
             gone_on = self.moved.wait_for(lambda: life.over or len(life.seen) >= goal, STILL)
         if not gone_on:
             life.waited += CRAWL
             self.slow = life.waited < 4 * CRAWL  # known by now: no need to go on crawling
-        return not refused
 
 
 def _send(program: Program, number: int) -> None:

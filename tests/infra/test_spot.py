@@ -79,8 +79,9 @@ class Rehearsal:
         return Reply(200)
 
     def keep(self, step: int) -> bool:
-        while (reply := self.put(Request("PUT", "/checkpoint", (), b"%d" % step))) is not None:
-            if reply.status == 200:
+        while not self.fleet.life.over:
+            reply = self.put(Request("PUT", "/checkpoint", (), b"%d" % step))
+            if reply is not None and reply.status == 200:
                 return True
         return False
 
