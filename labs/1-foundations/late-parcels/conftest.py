@@ -50,8 +50,8 @@ def masked(table: pd.DataFrame, seed: int) -> pd.DataFrame:
 @given("parcels.csv")
 @fixture
 def export(seed: int) -> pd.DataFrame:
-    """The depots' export of 2025 as it comes, 36,000 parcels and some of them twice."""
-    return larkmoor.export(masked(larkmoor.parcels(seed, 36_000), seed), seed).raw
+    """The depots' export of 2025 as it comes, 48,000 parcels and some of them twice."""
+    return larkmoor.export(masked(larkmoor.parcels(seed, 48_000), seed), seed).raw
 
 
 @given("morning.csv")
@@ -82,7 +82,7 @@ def months(seed: int, rng: np.random.Generator) -> pd.DataFrame:
 @fixture
 def past(seed: int) -> pd.DataFrame:
     """The clean parcels of 2025 of a world the learner has not seen."""
-    return masked(larkmoor.parcels(seed, 36_000), seed)
+    return masked(larkmoor.parcels(seed, 48_000), seed)
 
 
 @fixture
@@ -139,7 +139,7 @@ def _borrow(bare: pd.DataFrame, past: pd.DataFrame, rng: np.random.Generator) ->
 @fixture
 def savings(seed: int) -> pd.DataFrame:
     """Parcels a year that each measure would bring on time, truly: depots x measures."""
-    table = larkmoor.parcels(seed, 36_000)
+    table = larkmoor.parcels(seed, 48_000)
     chance, depot = larkmoor.lateness(table), masked(table, seed)["depot"]
     saved = {
         measure: chance - larkmoor.lateness(table, without=cause)

@@ -241,9 +241,9 @@ def candidates() -> dict[str, Pipeline]:
     """Return fresh candidates by name."""
     forest = RandomForestClassifier(12, random_state=0)
     boosting = HistGradientBoostingClassifier(
-        max_iter=80,
-        learning_rate=0.09,
-        max_leaf_nodes=12,
+        max_iter=120,
+        learning_rate=0.06,
+        max_leaf_nodes=8,
         min_samples_leaf=100,
         categorical_features=list(range(len(WORDS))),
         early_stopping=False,
@@ -362,8 +362,7 @@ def group_depots(parcels: pd.DataFrame) -> dict[str, int]:
     """Return the group (0-3) of each depot, by what makes its parcels late."""
     ### BEGIN SOLUTION: describe each depot by how it reacts to each kind of bad day, then group
     bad, late, depot = bad_days(parcels), parcels["late"].astype(float), parcels["depot"]
-    calm = ~bad.any(axis="columns")
-    usual = depot.map(late[calm].groupby(depot[calm]).mean())
+    usual = depot.map(late.groupby(depot).mean())
     excess = bad.mul(late - usual, axis="index").groupby(depot).sum()
     return four_groups(shrunk(excess, bad.groupby(depot).sum()))
     ### END SOLUTION
