@@ -23,7 +23,7 @@ from autograder.fixtures import BUILT_IN, desk_files, fixtures, handed
 from autograder.judge import Boxes, Session, Work
 from autograder.manifest import Lab
 from autograder.sandbox import Box, Limits
-from autograder.submission import Submission, code
+from autograder.submission import Submission, code, refuse_unplaceable
 from autograder.values import MAX_DECODED
 from autograder.verdict import CheckResult, LabResult, Verdict, worst
 
@@ -190,6 +190,8 @@ def grade(
     chosen = _chosen(bench.loaded.checks, only)
     try:
         bench.desk = desk_files(bench)
+        limits, where = bench.loaded.limits, bench.submission.path or bench.submission.learner
+        refuse_unplaceable(bench.files, limits.disk, limits.files, where)
         if bench.loaded.lab.launcher == "fork":
             bench.load()
         for one in chosen:

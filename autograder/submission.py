@@ -22,6 +22,7 @@ from autograder.manifest import Lab
 MAX_FILE = 16 << 20
 MAX_TOTAL = 64 << 20
 MAX_FILES = 2_000
+MAX_NAME, MAX_DEEP, MAX_NAMES = 200, 16, 100_000  # bytes of a path, its parts, bytes of all paths
 SLIP = ".slip.json"
 IGNORED = ("__pycache__", ".ipynb_checkpoints", "__MACOSX", ".git", ".venv", ".DS_Store")
 
@@ -78,9 +79,11 @@ def read_cells(data: bytes, where: str) -> list[dict[str, Any]]:
 
 
 def source(cell: Mapping[str, Any]) -> str:
-    """Return a cell's text."""
+    """Return a cell's text; what is no text is left out."""
     text = cell.get("source", "")
-    return "".join(map(str, text)) if isinstance(text, list) else str(text)
+    return "".join(
+        line for line in (text if isinstance(text, list) else [text]) if type(line) is str
+    )
 
 
 def code(cells: list[dict[str, Any]]) -> list[str]:
@@ -111,7 +114,11 @@ def wanted(lab: Lab, path: str) -> bool:
 
 def read_folder(lab: Lab, folder: Path, learner: str, time: float = 0.0) -> Submission:
     """Read a folder as a submission. Raises SubmissionError for links and for what is too large."""
-    return _collect(lab, learner, _walk(folder), time, str(folder))
+    try:
+        return _collect(lab, learner, _walk(folder), time, str(folder))
+    except (OSError, RecursionError) as error:
+        why = f"this folder cannot be read: {type(error).__name__}"
+        raise SubmissionError(why, str(folder), "hand in the lab's files only") from None
 
 
 def _walk(folder: Path) -> Iterator[tuple[str, bytes]]:
@@ -136,8 +143,11 @@ def read_zip(lab: Lab, data: bytes, learner: str, time: float = 0.0, where: str 
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return _collect(lab, learner, list(members(archive, where)), time, where)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
-        raise SubmissionError(f"this zip cannot be read: {error}", where, "pack it again") from None
+    except SubmissionError:
+        raise
+    except Exception as error:  # zipfile and its decompressors raise anything on damaged bytes
+        why = f"this zip cannot be read: {type(error).__name__}"
+        raise SubmissionError(why, where, "pack it again") from None
 
 
 def members(
@@ -167,20 +177,44 @@ def members(
 def _collect(lab: Lab, learner: str, found: Any, time: float, where: str) -> Submission:
     files: dict[str, bytes] = {}
     folded: set[str] = set()
+    total = names = 0
     for name, data in found:
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or "\0" in name:
             raise SubmissionError(f"{name!r} leads out of the folder", where, "hand in plain files")
         if not wanted(lab, name):
             continue
+        if not _plain(name, path):
+            raise SubmissionError(f"{name[:60]!r} is no plain name", where, "give it a short one")
         if name.casefold() in folded:
             raise SubmissionError(f"{name!r} is there twice", where, "hand in each file once")
         folded.add(name.casefold())
         files[name] = data
-    if len(files) > MAX_FILES or sum(map(len, files.values())) > MAX_TOTAL:
-        raise SubmissionError(
-            "the files together are too large", where, "hand in the lab's files only"
-        )
+        total += len(data)
+        names += len(name.encode())
+        if len(files) > MAX_FILES or total > MAX_TOTAL or names > MAX_NAMES:
+            raise SubmissionError(
+                "the files together are too large", where, "hand in the lab's files only"
+            )
     if lab.file.main not in files:
         raise SubmissionError(f"{lab.file.main} is missing", where, f"hand in {lab.file.main}")
     return Submission(lab.id, learner, files, time, where)
+
+
+def _plain(name: str, path: PurePosixPath) -> bool:
+    """Tell whether a name is one that any file system and every message of ours can hold."""
+    short = name.isprintable() and len(name.encode()) <= MAX_NAME
+    return short and len(path.parts) <= MAX_DEEP and path.as_posix() == name
+
+
+def refuse_unplaceable(files: Mapping[str, bytes], disk: int, most: int, where: str) -> None:
+    """Raise SubmissionError for files that a folder of `disk` bytes, `most` entries cannot hold."""
+    folders = {str(above) for name in files for above in PurePosixPath(name).parents}
+    both = sorted(folders & set(files))
+    if both:
+        raise SubmissionError(f"{both[0]!r} is a file and a folder", where, "rename one of them")
+    size = sum(len(data) + 4096 for data in files.values())
+    if size > disk or len(files) + len(folders) > most:
+        raise SubmissionError(
+            "the files do not fit into the lab's folder", where, "hand in the lab's files only"
+        )
