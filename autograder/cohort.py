@@ -20,14 +20,23 @@ from typing import Any
 import msgspec
 
 from autograder.court import Court, Job
-from autograder.errors import LadderError, SubmissionError, UsageError
+from autograder.errors import GraderError, LadderError, SubmissionError, UsageError
 from autograder.manifest import Course, Lab
 from autograder.sandbox import Launcher
 from autograder.seeds import desk_seed, epoch, grading_seeds
-from autograder.submission import MAX_TOTAL, SLIP, Submission, members, read_folder, read_zip
+from autograder.submission import (
+    MAX_FILE,
+    MAX_TOTAL,
+    SLIP,
+    Submission,
+    members,
+    read_folder,
+    read_zip,
+)
 from autograder.verdict import LabResult
 
 MAX_CLASS = 100 * MAX_TOTAL
+MAX_ID = 150
 
 
 @dataclass(frozen=True)
@@ -42,11 +51,18 @@ class Found:
 
     def read(self) -> Submission:
         """Read it. Raises SubmissionError with a sentence its author can act on."""
+        _refuse_name(self.learner, self.path)
+        if self.path.is_symlink():
+            raise SubmissionError("this is a link", str(self.path), "hand in plain files")
         if self.path.is_dir():
             submission = read_folder(self.lab, self.path, self.learner, self.time)
             slip = self.path / SLIP
             note = slip.read_bytes() if slip.is_file() and not slip.is_symlink() else b""
         elif self.path.suffix == ".ipynb":
+            if self.path.stat().st_size > MAX_FILE:
+                raise SubmissionError(
+                    f"larger than {MAX_FILE >> 20} MB", str(self.path), "clear the outputs"
+                )
             files = {self.lab.file.main: self.path.read_bytes()}
             submission, note = (
                 Submission(self.lab.id, self.learner, files, self.time, str(self.path)),
@@ -62,7 +78,7 @@ class Found:
     def _agree(self, note: bytes) -> None:
         try:
             slip = msgspec.json.decode(note) if note else {}
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             slip = {}
         for key, ours in (("learner", self.learner), ("lab", self.lab.id)):
             theirs = slip.get(key, ours) if isinstance(slip, dict) else ours
@@ -72,6 +88,14 @@ class Found:
                     str(self.path),
                     "hand in your own work under your own id",
                 )
+
+
+def _refuse_name(learner: str, path: Path) -> None:
+    """Raise SubmissionError for an id that is no name of one folder, or cannot be written down."""
+    if not learner.isprintable() or not learner.strip(". ") or len(learner.encode()) > MAX_ID:
+        raise SubmissionError(
+            f"{learner!r} is no learner's id", str(path), "rename the file or folder"
+        )
 
 
 def _slip_of(path: Path) -> bytes:
@@ -154,7 +178,7 @@ def _one(course: Course, path: Path, lab: Lab | None) -> Found:
 def _at(lab: Lab, learner: str, path: Path) -> Found:
     stamp = path / "timestamp.txt"
     return Found(
-        lab, learner, path, stamp.stat().st_mtime if stamp.is_file() else path.stat().st_mtime
+        lab, learner, path, stamp.stat().st_mtime if stamp.is_file() else path.lstat().st_mtime
     )
 
 
@@ -184,10 +208,12 @@ def _judge_lab(course: Course, lab: Lab, found: list[Found], plan: Plan) -> Iter
     for one in found:
         todo.put(one)
     count = min(plan.workers or os.cpu_count() or 1, len(found))
-    with Court(lab, plan.mode) as court:
+    with Court(lab, plan.mode) as court, open_launcher(lab, plan) as launcher:
         threads = [
             threading.Thread(
-                target=_work, args=(course, court, plan, slot, todo, done), daemon=True
+                target=_work,
+                args=(course, court, plan, Slot(launcher, slot), todo, done),
+                daemon=True,
             )
             for slot in range(count)
         ]
@@ -213,20 +239,18 @@ def _work(
     course: Course,
     court: Court,
     plan: Plan,
-    slot: int,
+    boxes: Slot,
     todo: queue.SimpleQueue[Found],
     done: queue.SimpleQueue[Any],
 ) -> None:
-    """Judge until nothing is left, with a launcher of this thread's own."""
+    """Judge until nothing is left."""
     try:
-        with open_launcher(court.lab, plan) as launcher:
-            boxes = Slot(launcher, slot)
-            while True:
-                try:
-                    one = todo.get_nowait()
-                except queue.Empty:
-                    return
-                done.put((one, _outcome(course, court, plan, one, boxes)))
+        while True:
+            try:
+                one = todo.get_nowait()
+            except queue.Empty:
+                return
+            done.put((one, _outcome(course, court, plan, one, boxes)))
     except BaseException as error:
         done.put(error)
     finally:
@@ -241,7 +265,7 @@ def open_launcher(lab: Lab, plan: Plan) -> Launcher:
 
 
 class Slot:
-    """Boxes of one of several launchers that run side by side, each with a user id of its own."""
+    """The boxes of one thread: those of several threads run side by side, each as another user."""
 
     def __init__(self, launcher: Launcher, slot: int) -> None:
         self.launcher, self.slot = launcher, slot
@@ -258,8 +282,10 @@ def _outcome(
         job = make_job(course, court, plan, one.read(), boxes.slot)
         result = court.judge(job, boxes)
         return court.judge(job, boxes) if result.ungraded else result  # our fault: once more, alone
-    except SubmissionError as error:
+    except LadderError as error:
         return error
+    except Exception as error:  # one submission must not keep the others from being graded
+        return GraderError(f"{type(error).__name__}: {error}", str(one.path))
 
 
 def make_job(

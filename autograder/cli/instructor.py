@@ -11,7 +11,7 @@ import click
 
 from autograder.cli import context
 from autograder.cli.groups import ensure
-from autograder.errors import LadderError, UsageError
+from autograder.errors import LadderError, SubmissionError, UsageError
 
 FOLDER = click.Path(path_type=Path)
 
@@ -138,8 +138,9 @@ def _report(outcomes: Any, total: int, out: Path, course: Path | None, as_json: 
         form = stack.enter_context(_formgrader(course)) if course else None
         for number, (found, result) in enumerate(outcomes, 1):
             if isinstance(result, LadderError):
-                refused += 1
-                click.echo(f"refused: {result}", err=True)
+                mine = not isinstance(result, SubmissionError)
+                refused, ours = refused + (not mine), ours + mine
+                click.echo(f"{'ungraded' if mine else 'refused'}: {result}", err=True)
                 continue
             book.write(result, found.time)
             if form is not None:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import os
+import subprocess
+import zipfile
+from pathlib import Path
 
 import pytest
 from bench_course import judge, make_lab, notebook
 
+from autograder.cohort import Found, Plan, find, judge_all
 from autograder.court import BOOT, Court, Job
+from autograder.errors import GraderError, SubmissionError
 from autograder.manifest import load_course
 from autograder.sandbox import Launcher
-from autograder.submission import Submission
+from autograder.submission import Submission, read_zip
 from autograder.verdict import Verdict
 
 TOTAL = '''
@@ -171,3 +178,110 @@ def opens(work):
 def test_what_a_reader_says_of_an_answers_bytes_is_no_fault_of_ours(judged):
     result = judged("def packed(): return b'not gzip at all'", checks=DAMAGED)
     assert result.checks[0].verdict is Verdict.FAILED, result.checks[0]
+
+
+NB = notebook(RIGHT)
+
+
+def packed(*files: tuple[str, bytes]) -> bytes:
+    """Return a zip of these files."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, body in (("lab.ipynb", NB), *files):
+            archive.writestr(name, body)
+    return stream.getvalue()
+
+
+def damaged(data: bytes) -> bytes:
+    """Return a zip whose first file does not decompress."""
+    at = data.find(b"lab.ipynb") + len("lab.ipynb")
+    return data[:at] + b"\x07" + data[at + 1 :]
+
+
+ZIPS = {
+    "a stream that does not decompress": (damaged(packed()), "cannot be read"),
+    "a name that is no text": (packed(("ä.py", b"")).replace("ä".encode(), b"\xff\xfe"), "cannot be read"),
+    "a name longer than a file system's": (packed(("a" * 300 + ".py", b"")), "no plain name"),
+    "folders without end": (packed(("a/" * 99 + "b.py", b"")), "no plain name"),
+    "names that fill a message": (packed(*((f"{i:04}" + "a" * 150, b"") for i in range(900))), "too large"),
+    "a name that is there another way": (packed(("./x.py", b""), ("x.py", b"")), "no plain name"),
+    "a control character": (packed(("a\nb.py", b"")), "no plain name"),
+}  # fmt: skip
+
+
+@pytest.fixture
+def lab(tmp_path):
+    """The lab of TOTAL, with data on the desk and more files than the notebook allowed."""
+    data = '@given("rows.csv")\n@fixture\ndef rows(rng):\n    return "1"\n'
+    make_lab(tmp_path / "course", TOTAL, data)
+    return load_course(tmp_path / "course").lab("probe")
+
+
+@pytest.mark.parametrize("name", ZIPS)
+def test_a_zip_that_no_folder_can_hold_is_refused(lab, name):
+    data, why = ZIPS[name]
+    with pytest.raises(SubmissionError, match=why):
+        read_zip(lab, data, "ann")
+
+
+CLASHES = {
+    "a file and a folder": {"a": b"", "a/b.py": b""},
+    "a folder where the data are": {"rows.csv/b.py": b""},
+    "more than the disk holds": {f"{i}.bin": bytes(15 << 20) for i in range(18)},
+}
+
+
+@pytest.mark.parametrize("name", CLASHES)
+def test_files_that_do_not_fit_the_desk_are_refused(boxes, lab, name):
+    with pytest.raises(SubmissionError):
+        judge(boxes, lab.course.root, {"lab.ipynb": NB, **CLASHES[name]})
+
+
+def deep(folder: Path) -> None:
+    """Make a folder in a folder, 1200 times."""
+    at = os.open(folder, os.O_RDONLY)
+    for _ in range(1200):
+        os.mkdir("d", dir_fd=at)
+        inner = os.open("d", os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = inner
+    os.close(at)
+
+
+def test_no_submission_stops_the_grading_of_the_others(lab, tmp_path):
+    subs = tmp_path / "subs"
+    for name in ("zoe", "deep"):
+        (subs / name / "probe").mkdir(parents=True)
+        (subs / name / "probe" / "lab.ipynb").write_bytes(NB)
+    deep(subs / "deep" / "probe")
+    for name, target in (("nowhere", "nothing"), ("thief", "../zoe/probe")):
+        (subs / name).mkdir()
+        (subs / name / "probe").symlink_to(target)
+    (subs / "probe-ann.zip").write_bytes(damaged(packed()))
+    (subs / "probe-...zip").write_bytes(packed())
+    (subs / "probe-bo.zip").write_bytes(packed((".slip.json", b"[" * 9000)))
+    found = find(lab.course, subs)
+    try:
+        ends = {
+            f.learner: r for f, r in judge_all(lab.course, found, Plan(b"x" * 32, "D", workers=1))
+        }
+    finally:
+        subprocess.run(["rm", "-rf", subs], check=True)
+    refused = {name for name, end in ends.items() if isinstance(end, SubmissionError)}
+    assert refused == {"deep", "nowhere", "thief", "ann", ".."}
+    assert ends["zoe"].points == ends["bo"].points == 2
+
+
+def test_a_fault_of_ours_in_one_submission_is_told_and_the_others_are_graded(
+    lab, tmp_path, monkeypatch
+):
+    for name in ("ann", "bo"):
+        (tmp_path / f"probe-{name}.ipynb").write_bytes(NB)
+    read = Found.read
+    monkeypatch.setattr(Found, "read", lambda one: read(one) if one.learner == "bo" else 1 / 0)
+    found = find(lab.course, tmp_path / "probe-ann.ipynb") + find(
+        lab.course, tmp_path / "probe-bo.ipynb"
+    )
+    ends = {f.learner: r for f, r in judge_all(lab.course, found, Plan(b"x" * 32, "D", workers=1))}
+    assert isinstance(ends["ann"], GraderError)
+    assert ends["bo"].points == 2
