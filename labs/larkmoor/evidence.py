@@ -1,6 +1,6 @@
-"""A folder of evidence in which ten canaries may lie, packed as they are in real life, and nothing else of theirs.
+"""A folder of evidence in which ten canaries may lie, packed as they are in real life.
 
-Logs, an image as `docker save` writes it, a git repository of loose objects. Runs neither docker nor git.
+Logs, an image as `docker save` writes it, a repository of loose objects. Runs no docker, no git.
 """
 
 from __future__ import annotations
@@ -30,19 +30,24 @@ def forms(secret: str) -> set[bytes]:
 
 
 class Evidence:
-    """A folder in which ten canaries may lie: `files` by path, `truth` as pairs of canary, entry."""
+    """A folder with ten canaries or fewer: `files` by path, `truth` as pairs of canary, entry."""
 
     def __init__(self, seed: int) -> None:
         rng = stream(seed, "evidence")
         who = people(seed, 8)
-        self.canaries = [p["name"].replace(" ", f" {rng.choice(list('ÅÆØÖÜ'))}. ") for p in who[:5]]
+        middles = [str(rng.choice(list("ÅÆØÖÜ"))) for _ in range(5)]
+        self.canaries = [
+            p["name"].replace(" ", f" {m}. ") for p, m in zip(who, middles, strict=False)
+        ]
         self.canaries += [p["person_number"] for p in who[5:]]
         self.canaries += [f"rx-{rng.integers(2**60):015x}" for _ in range(2)]
         places = ["log", "old log", "trace", "path", "layer", "env", "blob", "message"]
         homes = {places[p]: self.canaries[i] for i, p in enumerate(rng.permutation(len(places)))}
         homes |= {"deep": homes["log"], "attic": homes["layer"], "basic": homes["env"]}
         near = [c[:-1] + ("x" if c[-1] != "x" else "y") for c in self.canaries]
-        self.files = _logs(homes, near) | {"image.tar": _image(homes, near)} | _repository(homes, near)
+        self.files = (
+            _logs(homes, near) | {"image.tar": _image(homes, near)} | _repository(homes, near)
+        )
         self.files["handover.txt"] = "\n".join([*near, _b64(" ".join(near))]).encode()
         entries = dict.fromkeys(("log", "old log", "trace", "path", "basic"), "logs")
         entries |= dict.fromkeys(("layer", "env", "deep"), "image.tar")

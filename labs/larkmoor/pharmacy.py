@@ -1,4 +1,4 @@
-"""Larkmoor's pharmacies: the names one goes by in a cloud account, and the prescriptions of a morning.
+"""Larkmoor's pharmacies: the names one has in a cloud account, the prescriptions of a morning.
 
 Names and people are drawn anew for each seed; the account is the emulated cloud's only one.
 """

@@ -1,6 +1,6 @@
-"""What each role of a pharmacy does in a day, and the calls next to it that are none of its business.
+"""What each role of a pharmacy does in a day, and the calls next to it that it has no need of.
 
-A call is [service, operation, parameters] in boto3's words. Knows nothing of how rights are granted.
+A call is [service, operation, parameters] in boto3's words. Knows nothing of policies.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ def _dispatches(site: Site, rng: np.random.Generator) -> list[Call]:
         _s3(site, operation, f"{inbox}/{depots[i % 3]}/RX-{i % 6:06d}.json")
         for i, operation in enumerate(["get_object"] * 18 + ["head_object"] * 3)
     ]
-    return lists + reads + [["secretsmanager", "get_secret_value", {"SecretId": site["secret"]}]] * 3
+    return (
+        lists + reads + [["secretsmanager", "get_secret_value", {"SecretId": site["secret"]}]] * 3
+    )
 
 
 def _rotations(site: Site, rng: np.random.Generator) -> list[Call]:
@@ -83,7 +85,9 @@ def neighbours(site: Site, role: str, seed: int) -> list[tuple[str, Call]]:
     The first two calls of each family are among them under every seed; the others are drawn.
     """
     rng = stream(seed, "neighbours", role)
-    beside = {"intake": _beside_intake, "dispatch": _beside_dispatch, "rotator": _beside_rotator}[role]
+    beside = {"intake": _beside_intake, "dispatch": _beside_dispatch, "rotator": _beside_rotator}[
+        role
+    ]
     families = _everyones(site, role) | beside(site, rng)
     found = [(family, call) for family, calls in families.items() for call in calls[:2]]
     others = [(family, call) for family, calls in families.items() for call in calls[2:]]
@@ -94,12 +98,20 @@ def neighbours(site: Site, role: str, seed: int) -> list[tuple[str, Call]]:
 def _everyones(site: Site, role: str) -> dict[str, list[Call]]:
     """What no role of the pharmacy may do."""
     bucket, other = {"Bucket": site["bucket"]}, {"Bucket": other_name(site["bucket"])}
-    mine, others = site["roles"][role]["name"], [r for r in ROLES if r != role]
+    mine, others = (
+        site["roles"][role]["name"],
+        [site["roles"][r]["name"] for r in ROLES if r != role],
+    )
     key, secret = {"KeyId": site["key"]}, {"SecretId": other_name(site["secret"])}
     stored = {"Key": f"{site['inbox']}/{site['depots'][0]}/RX-000000.json"}
+    own, tags = {"SecretId": site["secret"]}, [{"Key": "a", "Value": "b"}]
+    versioning = {"VersioningConfiguration": {"Status": "Suspended"}}
+    alias = {"AliasName": site["key"], "TargetKeyId": other_name(site["key"])}
     open_policy = json.dumps({"Version": "2012-10-17", "Statement": []})
     attach = {"RoleName": mine, "PolicyArn": "arn:aws:iam::aws:policy/AdministratorAccess"}
     arn = f"arn:aws:iam::{site['account']}:role/"
+    grant = {"GranteePrincipal": arn + mine, "Operations": ["Decrypt"]}
+    more = {"RoleName": mine, "PolicyName": "more", "PolicyDocument": open_policy}
     return {
         "changing the bucket": [
             ["s3", "put_bucket_policy", bucket | {"Policy": open_policy}],
@@ -107,7 +119,7 @@ def _everyones(site: Site, role: str) -> dict[str, list[Call]]:
             ["s3", "delete_bucket_policy", bucket],
             ["s3", "delete_bucket_encryption", bucket],
             ["s3", "delete_public_access_block", bucket],
-            ["s3", "put_bucket_versioning", bucket | {"VersioningConfiguration": {"Status": "Suspended"}}],
+            ["s3", "put_bucket_versioning", bucket | versioning],
         ],
         "reaching another bucket": [
             ["s3", "get_object", other | stored],
@@ -120,8 +132,8 @@ def _everyones(site: Site, role: str) -> dict[str, list[Call]]:
             ["kms", "schedule_key_deletion", key | {"PendingWindowInDays": 7}],
             ["kms", "put_key_policy", key | {"Policy": open_policy}],
             ["kms", "disable_key_rotation", key],
-            ["kms", "create_grant", key | {"GranteePrincipal": arn + mine, "Operations": ["Decrypt"]}],
-            ["kms", "update_alias", {"AliasName": site["key"], "TargetKeyId": other_name(site["key"])}],
+            ["kms", "create_grant", key | grant],
+            ["kms", "update_alias", alias],
         ],
         "using a key by itself": [
             ["kms", "generate_data_key", key | {"KeySpec": "AES_256"}],
@@ -138,22 +150,22 @@ def _everyones(site: Site, role: str) -> dict[str, list[Call]]:
             ["secretsmanager", "list_secrets", {}],
         ],
         "destroying the secret": [
-            ["secretsmanager", "delete_secret", {"SecretId": site["secret"]}],
-            ["secretsmanager", "update_secret", {"SecretId": site["secret"], "Description": "mine"}],
-            ["secretsmanager", "put_resource_policy", {"SecretId": site["secret"], "ResourcePolicy": open_policy}],
-            ["secretsmanager", "tag_resource", {"SecretId": site["secret"], "Tags": [{"Key": "a", "Value": "b"}]}],
+            ["secretsmanager", "delete_secret", own],
+            ["secretsmanager", "update_secret", own | {"Description": "mine"}],
+            ["secretsmanager", "put_resource_policy", own | {"ResourcePolicy": open_policy}],
+            ["secretsmanager", "tag_resource", own | {"Tags": tags}],
         ],
         "giving itself rights": [
             ["iam", "attach_role_policy", attach],
-            ["iam", "put_role_policy", {"RoleName": mine, "PolicyName": "more", "PolicyDocument": open_policy}],
+            ["iam", "put_role_policy", more],
             ["iam", "update_assume_role_policy", {"RoleName": mine, "PolicyDocument": open_policy}],
             ["iam", "create_access_key", {"UserName": f"{role}-host"}],
             ["iam", "create_user", {"UserName": "friend"}],
             ["iam", "delete_role_policy", {"RoleName": mine, "PolicyName": "work"}],
         ],
         "becoming another role": [
-            ["sts", "assume_role", {"RoleArn": arn + site["roles"][r]["name"], "RoleSessionName": "other"}]
-            for r in others
+            ["sts", "assume_role", {"RoleArn": arn + name, "RoleSessionName": "other"}]
+            for name in others
         ],
     }  # fmt: skip
 
@@ -188,11 +200,24 @@ def _beside_intake(site: Site, rng: np.random.Generator) -> dict[str, list[Call]
 
 def _beside_dispatch(site: Site, rng: np.random.Generator) -> dict[str, list[Call]]:
     inbox, depots, bucket = site["inbox"], site["depots"], {"Bucket": site["bucket"]}
+    secret, third = {"SecretId": site["secret"]}, f"{inbox}/{depots[2]}/RX-000002.json"
+    move = {"VersionStage": "AWSCURRENT", "MoveToVersionId": "0" * 32}
     foreign = [name for name in NETWORK if name not in depots]
     elsewhere = [foreign[i] for i in rng.permutation(len(foreign))[:3]]
     places = [f"{inbox}/{elsewhere[0]}", f"{inbox}/{depots[0]}-annex", f"{inbox}/{elsewhere[1]}"]
-    places += [f"{inbox}/{elsewhere[2]}", f"{inbox}/{depots[1]}2", f"{inbox}-old/{depots[2]}", site["receipts"]]
-    prefixes = [f"{inbox}/{depots[0]}-annex/", "", f"{inbox}/", f"{inbox}/{depots[0]}", f"{inbox}-old/{depots[2]}/"]
+    places += [
+        f"{inbox}/{elsewhere[2]}",
+        f"{inbox}/{depots[1]}2",
+        f"{inbox}-old/{depots[2]}",
+        site["receipts"],
+    ]
+    prefixes = [
+        f"{inbox}/{depots[0]}-annex/",
+        "",
+        f"{inbox}/",
+        f"{inbox}/{depots[0]}",
+        f"{inbox}-old/{depots[2]}/",
+    ]
     return {
         "reading another depot's": [
             _s3(site, "get_object", f"{place}/RX-000000.json") for place in places
@@ -207,7 +232,7 @@ def _beside_dispatch(site: Site, rng: np.random.Generator) -> dict[str, list[Cal
             _s3(site, "put_object", f"{site['receipts']}/{number(rng)}.json", Body="{}"),
             _s3(site, "delete_object", f"{inbox}/{depots[1]}/RX-000001.json"),
             _s3(site, "put_object_acl", f"{inbox}/{depots[1]}/RX-000001.json", ACL="private"),
-            _s3(site, "put_object_tagging", f"{inbox}/{depots[2]}/RX-000002.json", Tagging={"TagSet": []}),
+            _s3(site, "put_object_tagging", third, Tagging={"TagSet": []}),
         ],
         "looking around its objects": [
             _s3(site, "get_object_acl", f"{inbox}/{depots[0]}/RX-000000.json"),
@@ -215,10 +240,9 @@ def _beside_dispatch(site: Site, rng: np.random.Generator) -> dict[str, list[Cal
             ["s3", "get_bucket_acl", bucket],
         ],
         "changing the secret": [
-            ["secretsmanager", "put_secret_value", {"SecretId": site["secret"], "SecretString": "{}"}],
-            ["secretsmanager", "list_secret_version_ids", {"SecretId": site["secret"]}],
-            ["secretsmanager", "update_secret_version_stage", {
-                "SecretId": site["secret"], "VersionStage": "AWSCURRENT", "MoveToVersionId": "0" * 32}],
+            ["secretsmanager", "put_secret_value", secret | {"SecretString": "{}"}],
+            ["secretsmanager", "list_secret_version_ids", secret],
+            ["secretsmanager", "update_secret_version_stage", secret | move],
         ],
     }  # fmt: skip
 
@@ -227,18 +251,20 @@ def _beside_rotator(site: Site, rng: np.random.Generator) -> dict[str, list[Call
     stored = f"{site['inbox']}/{site['depots'][0]}/RX-000000.json"
     receipt = f"{site['receipts']}/RX-000000.json"
     secret = {"SecretId": site["secret"]}
+    fresh = f"{site['inbox']}/{site['depots'][0]}/{number(rng)}.json"
+    new = {"Name": f"rx/{number(rng)}", "SecretString": "{}"}
     return _reading(site, stored) | {
         "listing": [
             ["s3", "list_objects_v2", {"Bucket": site["bucket"]}],
             ["s3", "list_objects_v2", {"Bucket": site["bucket"], "Prefix": f"{site['inbox']}/"}],
         ],
         "writing": [
-            _s3(site, "put_object", f"{site['inbox']}/{site['depots'][0]}/{number(rng)}.json", Body="{}"),
+            _s3(site, "put_object", fresh, Body="{}"),
             _s3(site, "put_object", receipt, Body="{}"),
             _s3(site, "delete_object", stored),
         ],
         "making and unmaking secrets": [
-            ["secretsmanager", "create_secret", {"Name": f"rx/{number(rng)}", "SecretString": "{}"}],
+            ["secretsmanager", "create_secret", new],
             ["secretsmanager", "delete_resource_policy", secret],
             ["secretsmanager", "get_resource_policy", secret],
             ["secretsmanager", "restore_secret", secret],
@@ -254,7 +280,11 @@ def _beside_rotator(site: Site, rng: np.random.Generator) -> dict[str, list[Call
 def _reading(site: Site, stored: str) -> dict[str, list[Call]]:
     receipt = f"{site['receipts']}/RX-000000.json"
     operations = ("get_object", "head_object", "get_object_tagging", "get_object_acl")
-    return {"reading": [_s3(site, operation, key) for operation in operations for key in (stored, receipt)]}
+    return {
+        "reading": [
+            _s3(site, operation, key) for operation in operations for key in (stored, receipt)
+        ]
+    }
 
 
 def other_name(name: str) -> str:
