@@ -11,7 +11,8 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 from autograder.errors import KINDS, LearnerError, WireError
@@ -184,14 +185,28 @@ class Program:
         return self.exit
 
     def kill(self, sig: int = signal.SIGKILL) -> int | None:
-        """Send a signal; after SIGKILL, wait for the end."""
-        if self.poll() is None:
+        """Send a signal, unless it has ended; after SIGKILL, wait for the end."""
+        with suppress(ProcessLookupError):
             self.box.signal(self.pid, sig)
-        return self.wait() if sig == signal.SIGKILL else self.exit
+        return self.wait() if sig == signal.SIGKILL else self.poll()
 
     def output(self) -> bytes:
         """Return what it printed, capped. For desk data; sealed in graded runs."""
         return self.box.output(self.pid)
+
+
+@contextmanager
+def _folder(path: str) -> Iterator[None]:
+    """Turn what the system says of the learner's folder, in which all is theirs, into LearnerError.
+
+    That the sandbox itself is gone comes as a GraderError and stays one.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise LearnerError("FileNotFoundError", f"no file {path!r} was written") from None
+    except OSError as error:
+        raise LearnerError("OSError", f"{path!r}: {error.strerror}") from None
 
 
 class Work:
@@ -281,22 +296,23 @@ class Work:
 
     def read(self, path: str, limit: int = 64 << 20) -> bytes:
         """Return the bytes of a file in the work folder. Raises LearnerError when there is none."""
-        try:
+        with _folder(path):
             return self.box().read(path, limit)
-        except FileNotFoundError:
-            raise LearnerError("FileNotFoundError", f"no file {path!r} was written") from None
 
     def write(self, path: str, data: bytes) -> None:
         """Write a file into the work folder."""
-        self.box().write(path, data)
+        with _folder(path):
+            self.box().write(path, data)
 
     def remove(self, path: str) -> None:
         """Remove a file of the work folder."""
-        self.box().remove(path)
+        with _folder(path):
+            self.box().remove(path)
 
     def files(self, pattern: str = "*") -> list[str]:
         """Return the paths in the work folder that match."""
-        return self.box().glob(pattern)
+        with _folder(pattern):
+            return self.box().glob(pattern)
 
     def usage(self) -> Any:
         """Return CPU seconds and peak memory of everything in the sandbox."""
