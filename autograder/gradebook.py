@@ -42,7 +42,10 @@ class Gradebook:
         self.engine.dispose()
 
     def write(self, result: LabResult, submitted: float = 0.0) -> None:
-        """Write one result, in one short transaction; the same result again changes nothing."""
+        """Write one result, in one short transaction; the same result again changes nothing.
+
+        A fault of ours takes no grade away: `ungraded` never replaces the same work's grade.
+        """
         row = {key: getattr(result, key) for key in KEY}
         values = {
             "points": result.points, "possible": result.possible, "ungraded": result.ungraded,
@@ -50,6 +53,9 @@ class Gradebook:
         }  # fmt: skip
         with self.engine.begin() as connection:
             mine = self._where(row)
+            graded = self.table.select().where(mine, self.table.c.ungraded.is_(False))
+            if result.ungraded and connection.execute(graded).first():
+                return
             connection.execute(self.table.delete().where(mine))
             connection.execute(self.table.insert().values(**row, **values))
 

@@ -15,10 +15,12 @@ from bench_course import judge, make_lab, notebook
 from autograder.cohort import Found, Plan, find, judge_all
 from autograder.court import BOOT, Court, Job
 from autograder.errors import GraderError, SubmissionError
+from autograder.gradebook import Gradebook
+from autograder.judge import Program
 from autograder.manifest import load_course
 from autograder.sandbox import Launcher
 from autograder.submission import Submission, read_zip
-from autograder.verdict import Verdict
+from autograder.verdict import CheckResult, LabResult, Verdict
 
 TOTAL = '''
 @check(points=2, observes="returned")
@@ -285,3 +287,62 @@ def test_a_fault_of_ours_in_one_submission_is_told_and_the_others_are_graded(
     ends = {f.learner: r for f, r in judge_all(lab.course, found, Plan(b"x" * 32, "D", workers=1))}
     assert isinstance(ends["ann"], GraderError)
     assert ends["bo"].points == 2
+
+
+ARTIFACT = '''
+@check(points=1, observes="artifact")
+def leaves(work):
+    """The report is left in the folder."""
+    work.run("main.py").wait()
+    assert work.read("out/report.json") == b"{}", "what is in it?"
+
+@check(points=1, observes="artifact")
+def reads(work):
+    """The order is read from the folder."""
+    work.run("main.py").wait()
+    work.write("order.json", b"{}")
+    assert work.files("**/*"), "what is there?"
+'''
+FOLDERS = {
+    "a folder for a file": "import os; os.makedirs('out/report.json'); os.makedirs('order.json')",
+    "a pipe for a file": "import os; os.mkdir('out'); os.mkfifo('out/report.json'); os.mkdir('order.json')",
+    "a file for a folder": "open('out', 'w').close(); import os; os.mkdir('order.json')",
+    "links in a ring": "import os; os.symlink('out', 'out'); os.mkdir('order.json')",
+    "a file too long": "import os; os.mkdir('out'); os.mkdir('order.json'); open('out/report.json', 'w').truncate(100 << 20)",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_whatever_lies_in_the_learners_folder_is_the_learners(boxes, tmp_path, name):
+    make_lab(tmp_path, ARTIFACT, main="main.py")
+    result = judge(boxes, tmp_path, {"main.py": FOLDERS[name].encode()})
+    assert [c.verdict for c in result.checks] == [Verdict.CRASHED] * 2, result.checks
+
+
+def test_a_program_that_ends_just_before_its_signal_is_no_fault_of_ours():
+    class Ended:
+        def signal(self, pid: int, number: int) -> None:
+            raise ProcessLookupError(3, "the programme has ended")
+
+        def wait(self, pid: int, timeout: float) -> int:
+            return 0
+
+    assert Program(Ended(), 7).kill(15) == 0
+    assert Program(Ended(), 7).kill(9) == 0
+
+
+def outcome(verdict: Verdict) -> LabResult:
+    """Return a result of one check."""
+    one = CheckResult(name="adds", claim="It adds.", points=2, verdict=verdict)
+    return LabResult(
+        lab="probe", version="1", learner="ann", submission="s", epoch="e", mode="A", checks=(one,)
+    )
+
+
+def test_a_fault_of_ours_takes_no_grade_away(tmp_path):
+    with Gradebook(tmp_path / "gradebook.db") as book:
+        for verdict in (Verdict.UNGRADED, Verdict.PASSED, Verdict.UNGRADED):
+            book.write(outcome(verdict))
+        assert [r.points for r in book.results()] == [2]
+        book.write(outcome(Verdict.FAILED))
+        assert [r.points for r in book.results()] == [0]
