@@ -15,8 +15,9 @@ from typing import Any
 from autograder import plain
 from autograder.course import nbgrader_api
 from autograder.desk import write_whole
+from autograder.errors import SubmissionError
 from autograder.manifest import Lab
-from autograder.submission import Submission, read_cells, source
+from autograder.submission import Submission, source
 from autograder.verdict import CheckResult, LabResult, Verdict
 
 SIGN = {Verdict.PASSED: "✓", Verdict.UNGRADED: "!"}
@@ -28,7 +29,7 @@ class Formgrader:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         api = nbgrader_api(folder)
-        self.book, self.place = api.gradebook, api.coursedir
+        self.book = api.gradebook
 
     def __enter__(self) -> Formgrader:
         return self
@@ -53,7 +54,7 @@ class Formgrader:
         checks = {c.name: c for c in result.checks}
         self.book.update_or_create_student(submission.learner)
         # nbgrader takes a submission for graded when both have the same time, or none
-        when = self.place.get_existing_timestamp(submission.path)
+        when = _stamp(Path(submission.path))
         given = {"timestamp": when} if when else {}
         with warnings.catch_warnings():  # nbgrader's own way of adding rows warns
             warnings.simplefilter("ignore")
@@ -62,6 +63,19 @@ class Formgrader:
             for grade in notebook.grades:
                 _set(grade, checks.get(grade.name))
         self.book.db.commit()
+
+
+def _stamp(folder: Path) -> Any:
+    """Return the time in a folder's timestamp.txt; None when there is none.
+
+    The learner's own nbgrader wrote it: what cannot be read stops nothing.
+    """
+    from nbgrader.utils import parse_utc
+
+    try:
+        return parse_utc((folder / "timestamp.txt").read_text().strip())
+    except Exception:  # parsers of dates raise anything on what is none
+        return None
 
 
 def _set(grade: Any, check: CheckResult | None) -> None:
@@ -92,13 +106,15 @@ def rebuilt(lab: Lab, submission: Submission, result: LabResult) -> dict[str, An
 
 
 def _answers(submission: Submission, result: LabResult) -> dict[str, tuple[str, list[Any]]]:
-    """Return the learner's cells by grade id: text and outputs."""
-    if "lab.ipynb" not in submission.files:
+    """Return the learner's cells by grade id: text and outputs; none for a broken sheet."""
+    try:
+        cells = submission.cells("lab.ipynb")
+    except SubmissionError:
         return {}
     outputs = [json.loads(text) for text in result.outputs]
     found: dict[str, tuple[str, list[Any]]] = {}
     number = 0
-    for cell in read_cells(submission.files["lab.ipynb"], submission.learner):
+    for cell in cells:
         made: list[Any] = []
         if cell.get("cell_type") == "code":
             made = outputs[number] if number < len(outputs) else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import subprocess
 import zipfile
@@ -15,6 +16,7 @@ from bench_course import judge, make_lab, notebook
 from autograder.cohort import Found, Plan, find, judge_all
 from autograder.court import BOOT, Court, Job
 from autograder.errors import GraderError, SubmissionError
+from autograder.formgrade import _stamp, rebuilt
 from autograder.gradebook import Gradebook
 from autograder.judge import Program
 from autograder.manifest import load_course
@@ -346,3 +348,32 @@ def test_a_fault_of_ours_takes_no_grade_away(tmp_path):
         assert [r.points for r in book.results()] == [2]
         book.write(outcome(Verdict.FAILED))
         assert [r.points for r in book.results()] == [0]
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-13-45 99:99:99 UTC", "never", "", "0001-01-01 00:00:00 +14:00", "\0"]
+)
+def test_a_stamp_of_the_learners_making_stops_nothing(tmp_path, text):
+    (tmp_path / "timestamp.txt").write_text(text)
+    assert _stamp(tmp_path) is None
+    (tmp_path / "timestamp.txt").write_bytes(b"\xff\xfe")
+    assert _stamp(tmp_path) is None
+
+
+SHEETS = {
+    "no notebook": "not JSON",
+    "a source that is no text": '[{"a": [1]}, null, 7, "def total"]',
+    "a source without a bottom": "[" * 900 + "]" * 900,
+}
+
+
+@pytest.mark.parametrize("name", SHEETS)
+def test_a_broken_sheet_stops_no_writing_back(lab, name):
+    (lab.folder / "lab.ipynb").write_bytes(NB)
+    mark = {"nbgrader": {"grade_id": "adds", "solution": True}}
+    sheet = json.loads(NB)
+    sheet["cells"][0] |= {"metadata": mark, "source": "SOURCE"}
+    text = json.dumps(sheet).replace('"SOURCE"', SHEETS[name])
+    handed_in = Submission("probe", "ann", {"lab.ipynb": text.encode()})
+    page = rebuilt(lab, handed_in, outcome(Verdict.PASSED))
+    assert len(page["cells"]) == 1
