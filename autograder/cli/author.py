@@ -82,6 +82,9 @@ def lint(labs: tuple[str, ...], as_json: bool) -> None:
     raise SystemExit(int(bool(found)))
 
 
+NOT_RUN = 77  # what tests/run.py takes for "not run"
+
+
 @click.command()
 @LABS
 @click.option("--all", "everything", is_flag=True, help="Ignore what is known already.")
@@ -101,6 +104,9 @@ def prove(labs: tuple[str, ...], everything: bool, repeat: int | None, as_json: 
     if not chosen:
         chosen = [lab for lab in course.labs.values() if not lab.draft]
         _name_drafts([lab for lab in course.labs.values() if lab.draft], as_json)
+        if not chosen:
+            click.echo("every lab is a draft: nothing was proven")
+            raise SystemExit(NOT_RUN)
     wrong = {lab.id: _prove(lab, everything, repeat, as_json) for lab in chosen}
     if as_json:
         click.echo(json.dumps(wrong, indent=1))

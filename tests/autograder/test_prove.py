@@ -134,7 +134,7 @@ def test_a_draft_is_named_and_not_proven_unasked(course, monkeypatch):
     path.write_text('drafts = ["sum-up", "port-call"]\n' + path.read_text())
     monkeypatch.chdir(course.root)
     done = CliRunner().invoke(command, [])
-    assert done.exit_code == 0
+    assert done.exit_code == 77
     assert "sum-up: a draft, not proven" in done.output
     path.write_text(path.read_text().replace('drafts = ["sum-up"', 'drafts = ["sum-upp"'))
     with pytest.raises(UsageError, match="Did you mean 'sum-up'"):
