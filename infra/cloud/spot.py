@@ -21,6 +21,7 @@ LAG = 3  # batches that may be asked for while one request to the store is under
 PACE = 0.002  # seconds a batch takes at least, so that a second thread of the job gets its turn
 PATIENCE = 60  # seconds without a sign of life after which a machine is given up
 CRAWL = 4  # batches that an upload takes when the store is slow
+FIRST = 80  # batches that the first of them takes
 STILL = 3  # seconds in which a training that has not gone on stands still
 
 
@@ -131,8 +132,8 @@ class Fleet:
     ) -> Life:
         """Run the job on a new machine; return when it has ended or was taken away.
 
-        With `slow`, uploads crawl, and of five tries one is refused and the next cut off; without
-        `told`, the machine has no metadata service.
+        With `slow`, uploads crawl, the first most of all, and of five tries one is refused and the
+        next cut off; without `told`, the machine has no metadata service.
         """
         self.life, self.write, self.slow, self.tries = Life(), write, slow, {}
         self.events = sorted(events, key=lambda event: event.step)
@@ -226,8 +227,8 @@ class Fleet:
             if life.over or self._dies(kind, applied=False):
                 return None
             if self.slow and kind in ("checkpoint", "model"):
-                self._crawl(life)
                 self.tries[kind] = self.tries.get(kind, 0) + 1
+                self._crawl(life, CRAWL if len(self.tries) + self.tries[kind] > 2 else FIRST)
                 if self.tries[kind] % 5 == 1:
                     return Reply(503, b"<Error><Code>SlowDown</Code></Error>")
                 if self.tries[kind] % 5 == 2:
@@ -267,14 +268,18 @@ class Fleet:
         self._hold(Event(-1, "die"))
         return True
 
-    def _crawl(self, life: Life) -> None:
-        """Let an upload take some batches; a training that stands still meanwhile has waited."""
-        goal = min(len(life.seen) + CRAWL, self.steps)
+    def _crawl(self, life: Life, batches: int) -> None:
+        """Let an upload take some batches; a training that stands still meanwhile waits for it."""
+        goal = min(len(life.seen) + batches, self.steps)
         with self.moved:
-            gone_on = self.moved.wait_for(lambda: life.over or len(life.seen) >= goal, STILL)
-        if not gone_on:
-            life.waited += CRAWL
-            self.slow = life.waited < 4 * CRAWL  # known by now: no need to go on crawling
+            while not life.over and (got := len(life.seen)) < goal:
+                if not self._goes_on(life, got):
+                    life.waited += goal - got
+                    self.slow = life.waited < 4 * CRAWL  # known by now: no need to go on crawling
+                    return
+
+    def _goes_on(self, life: Life, got: int) -> bool:
+        return self.moved.wait_for(lambda: life.over or len(life.seen) > got, STILL)
 
 
 def _send(program: Program, number: int) -> None:

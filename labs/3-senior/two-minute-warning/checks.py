@@ -31,6 +31,8 @@ def survives_seven_kills(bench, calm, rng):
     bench.machine(write=Write("model"))  # while the model is published
     last = bench.machine()
     assert last.exit == 0, "started once more after the last kill, the job did not finish the night"
+    left = 0 if last.first is None else STEPS - last.first
+    assert left <= 3 * INTERVAL, "killed at the very end, the job began the night again"
     message = "killed and resumed, the weights differ. What else besides the weights has a state?"
     assert bench.published(calm), message
 
@@ -91,10 +93,10 @@ def passes_over_damage(bench, calm, rng):
 
 @check(points=2, observes="cloud", after="calm_night_same_model")
 def does_not_wait_for_the_store(bench, calm):
-    """While uploads crawl and some are refused, training waits in at most 2 % of its steps and the weights stay the same."""
+    """While uploads crawl, fail or break off, training waits in at most 2 % of its steps and the weights stay the same."""
     night = bench.machine(slow=True)
     assert night.exit == 0, "with a slow store that refuses now and then the night was not finished"
-    assert len(night.stored) >= 2, "hardly a checkpoint reached the slow store"
+    assert night.stored, "no checkpoint reached the slow store"
     assert night.waited <= STEPS // 50, "training stood still while a checkpoint was on its way"
     assert bench.published(calm), "a slow store changed the weights. Who else draws from your generators?"
 

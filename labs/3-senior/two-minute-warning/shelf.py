@@ -12,7 +12,6 @@ import random
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -20,6 +19,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
 
+MODEL = "model.safetensors"
 KEEP = 3  # the newest may be torn and the one before it flipped
 T = TypeVar("T")
 
@@ -33,9 +33,9 @@ class Shelf:
         # TODO: a client for the store. What does it do by itself when a call fails?
         raise NotImplementedError
 
-    def done(self) -> bool:
-        """Return whether tonight's model is already published."""
-        # TODO: is it there?
+    def holds(self, name: str) -> bool:
+        """Return whether an object of this night is there."""
+        # TODO: a machine that has never been here must be able to tell
         raise NotImplementedError
 
     def publish(self, model: bytes) -> None:
@@ -54,28 +54,4 @@ class Shelf:
         Damaged ones on the way go to quarantine/.
         """
         # TODO: believe no object before you have looked at its bytes
-        raise NotImplementedError
-
-
-class Porter:
-    """Carries checkpoints to the shelf while the training goes on. One at a time."""
-
-    def __init__(self, shelf: Shelf) -> None:
-        self.shelf = shelf
-        self.hands = ThreadPoolExecutor(1)
-        self.errand: Future[None] | None = None
-
-    def free(self) -> bool:
-        """Return whether the last checkpoint has arrived, or has failed to."""
-        # TODO: is anything under way?
-        raise NotImplementedError
-
-    def carry(self, step: int, data: bytes) -> None:
-        """Begin to store a checkpoint, and return at once."""
-        # TODO: hand it over
-        raise NotImplementedError
-
-    def wait(self) -> None:
-        """Wait until the hands are free. A checkpoint that failed is said, and stops nothing."""
-        # TODO: what has become of it?
         raise NotImplementedError

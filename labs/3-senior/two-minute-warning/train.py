@@ -11,15 +11,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from botocore.exceptions import ClientError, HTTPClientError
 from nightly import Feed, Night
 from notice import Notice
-from shelf import Porter, Shelf
+from shelf import MODEL, Shelf
 from state import restore, snapshot
 
 EVERY = 35  # steps between checkpoints; with the time an upload takes, well under 60
-ASK = 2  # steps between two looks at the metadata service: four seconds
 AGAIN = 75  # EX_TEMPFAIL: the night queue starts the job again
 
 

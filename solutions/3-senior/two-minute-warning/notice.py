@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 ACTION = "/latest/meta-data/spot/instance-action"  # 404 until there is something to say
 TOKEN = "/latest/api/token"
+ASK = 2  # steps between two looks at the metadata service: four seconds
 TTL = {"X-aws-ec2-metadata-token-ttl-seconds": "21600"}
 
 
@@ -25,9 +26,9 @@ class Notice:
         self.address = os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT", "")
         signal.signal(signal.SIGTERM, self._on_signal)
 
-    def given(self) -> bool:
-        """Return whether this machine is about to go away."""
-        return self.signalled or self._interrupted()
+    def given(self, step: int) -> bool:
+        """Return whether this machine is about to go away; it looks every ASK steps."""
+        return self.signalled or (step % ASK == 0 and self._interrupted())
 
     def _on_signal(self, number: int, frame: object) -> None:
         """Remember the signal and nothing else: it may arrive in the middle of a step."""

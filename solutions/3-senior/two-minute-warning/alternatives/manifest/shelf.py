@@ -10,7 +10,6 @@ import hashlib
 import json
 import secrets
 import sys
-import threading
 import time
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +18,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+MODEL = "model.safetensors"
 KEEP = 4
 
 
@@ -56,13 +56,13 @@ class Shelf:
         """Put an object of this night."""
         self._try("put_object", Key=self.prefix + name, Body=data)
 
-    def done(self) -> bool:
-        """Return whether the model is there."""
-        return self.read("model.safetensors") is not None
+    def holds(self, name: str) -> bool:
+        """Return whether an object is there."""
+        return self.read(name) is not None
 
     def publish(self, model: bytes) -> None:
         """Put the model."""
-        self.write("model.safetensors", model)
+        self.write(MODEL, model)
 
     def keep(self, step: int, data: bytes) -> None:
         """Store, list in the manifest, then delete what is not listed."""
@@ -94,26 +94,3 @@ class Shelf:
                 self.write("quarantine/" + entry["name"].split("/")[1], data)
             self.commit(self.entries[:-1])
         return None
-
-
-class Porter:
-    """A new thread for every checkpoint."""
-
-    def __init__(self, shelf: Shelf) -> None:
-        self.shelf = shelf
-        self.thread: threading.Thread | None = None
-
-    def free(self) -> bool:
-        """Return whether nothing is under way."""
-        return self.thread is None or not self.thread.is_alive()
-
-    def carry(self, step: int, data: bytes) -> None:
-        """Begin to store a checkpoint."""
-        self.wait()
-        self.thread = threading.Thread(target=self.shelf.keep, args=(step, data))
-        self.thread.start()
-
-    def wait(self) -> None:
-        """Wait for the one under way."""
-        if self.thread is not None:
-            self.thread.join()

@@ -39,7 +39,7 @@ def survive(night: Night, shelf: Shelf) -> int:
         slot = (newest + 1) % SLOTS
     porter = Porter(shelf, slot)
     while not night.over:
-        if notice.given():
+        if notice.given(night.done):
             porter.carry(night.done, snapshot(night))
             porter.wait()
             return 75
