@@ -120,12 +120,15 @@ def find(course: Course, path: Path, lab: Lab | None = None) -> list[Found]:
 
 
 @contextmanager
-def unpacked(path: Path) -> Iterator[Path]:
+def unpacked(course: Course, path: Path) -> Iterator[Path]:
     """Give a folder of submissions: the path itself, or what a zip of a class holds.
+
+    A zip named LAB-LEARNER is that learner's alone, whatever names it holds.
 
     Raises SubmissionError for a member that leads out of the folder and for what is too large.
     """
-    if path.suffix != ".zip" or not _holds_a_class(path):
+    own = any(path.name.startswith(f"{lab}-") for lab in course.labs)
+    if path.suffix != ".zip" or own or not _holds_a_class(path):
         yield path
         return
     with tempfile.TemporaryDirectory(prefix="ladder-class-") as folder:

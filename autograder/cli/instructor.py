@@ -45,7 +45,7 @@ def grade(
     course = load_course()
     stack = ExitStack()
     found = find(
-        course, stack.enter_context(unpacked(path)), course.lab(lab_id) if lab_id else None
+        course, stack.enter_context(unpacked(course, path)), course.lab(lab_id) if lab_id else None
     )
     found = [f for f in found if learner in (None, f.learner)]
     for lab in {f.lab.id: f.lab for f in found}.values():
