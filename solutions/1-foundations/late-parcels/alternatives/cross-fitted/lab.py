@@ -64,7 +64,7 @@ class Forest:
         self.profile = reactions(parcels)
         self.usual = parcels[NUMBERS].median()
         self.trees = ExtraTreesClassifier(
-            20, min_samples_leaf=40, max_features=0.8, random_state=0
+            12, min_samples_leaf=40, max_features=0.8, random_state=0
         ).fit(self.table(parcels), parcels["late"])
 
     def table(self, parcels: pd.DataFrame) -> np.ndarray:
