@@ -40,7 +40,7 @@ class Session(Protocol):
 
 
 def _refuse(what: str) -> Any:
-    def refuse(self: Handle, *_: Any) -> NoReturn:
+    def refuse(self: object, *_: Any) -> NoReturn:
         raise LearnerError("Answer", f"the answer is an object that cannot be {what} here")
 
     return refuse
@@ -82,9 +82,15 @@ class Handle:
 
 
 class Method:
-    """A method of a handle, waiting to be called."""
+    """A method of a handle, waiting to be called; where data were expected, it is no answer."""
 
     __slots__ = ("_name", "_session", "_target")
+    __eq__ = __ne__ = _refuse("compared")
+    __lt__ = __le__ = __gt__ = __ge__ = _refuse("ordered")
+    __hash__ = object.__hash__
+    __bool__ = _refuse("tested for truth")
+    __len__ = _refuse("measured")
+    __array__ = __float__ = __int__ = __index__ = _refuse("converted")
 
     def __init__(self, session: Session, target: int, name: str) -> None:
         self._session, self._target, self._name = session, target, name

@@ -382,3 +382,22 @@ def test_a_zip_of_one_learner_hands_in_for_nobody_else(lab, tmp_path):
     path.write_bytes(packed(("probe-bo/lab.ipynb", NB), ("probe-cy.zip", packed())))
     with unpacked(lab.course, path) as folder:
         assert [f.learner for f in find(lab.course, folder)] == ["ann"]
+
+
+ATTRIBUTES = '''
+@check(points=1, observes="returned")
+def unique(work):
+    """No number is there twice."""
+    assert work.numbers().is_unique, "which one is there twice?"
+
+@check(points=1, observes="returned")
+def typed(work):
+    """The numbers are no objects."""
+    assert work.numbers().dtype != object, "what are they?"
+'''
+
+
+def test_an_attribute_of_an_opaque_answer_is_neither_true_nor_different(judged):
+    cell = "class L:\n    is_unique = dtype = 1\ndef numbers(): return L()"
+    result = judged(cell, checks=ATTRIBUTES)
+    assert [c.verdict for c in result.checks] == [Verdict.CRASHED] * 2
