@@ -32,9 +32,10 @@ class Failed(Exception):
 
 def run(command: Sequence[str | Path], cwd: Path, fine: Sequence[int] = (0,)) -> Run:
     """Run a command to its end. Raises Failed for an exit code that is not `fine`."""
+    path = f"{Path(command[0]).parent}{os.pathsep}{os.environ['PATH']}"  # its own tools first
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         process = subprocess.Popen(
-            [str(word) for word in command], cwd=cwd, env={**os.environ, **QUIET},
+            [str(word) for word in command], cwd=cwd, env={**os.environ, **QUIET, "PATH": path},
             stdin=subprocess.DEVNULL, stdout=out, stderr=err,
         )  # fmt: skip
         # Children that were waited for are in their parent's figures, down to the last one.

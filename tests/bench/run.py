@@ -137,7 +137,7 @@ def rows(ways: Mapping[str, Way]) -> list[list[str]]:
     out = []
     for name, way in ways.items():
         one = figures[name]
-        loop = "does not end" if way.loop is None else f"{way.loop:.1f}"
+        loop = "not given" if way.loop is None else f"{way.loop - one['startup']:.1f}"
         cells = [f"{one[key]:.3f}" for key in ("mean", "further")]
         times = f"{one['mean'] / ours:.2f}"
         start = f"{one['startup']:.1f}"
