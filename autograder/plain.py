@@ -13,7 +13,7 @@ import warnings
 from typing import Any
 
 MAX_TEXT = 64 << 10
-MAX_PIXELS = 4_000_000
+MAX_PIXELS, MAX_ALL_PIXELS = 4_000_000, 60_000_000  # of one picture, of all
 CONTROL = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]|\x1b\[[0-9;?]*[A-Za-z]"
 )
@@ -21,8 +21,10 @@ CONTROL = re.compile(
 
 def outputs(cells: Any) -> list[list[dict[str, Any]]]:
     """Return the outputs of each cell, each one rebuilt from the few fields we know."""
+    left = [MAX_ALL_PIXELS]
     return [
-        [kept for item in _list(cell)[:200] if (kept := _output(item))] for cell in _list(cells)
+        [kept for item in _list(cell)[:200] if (kept := _output(item, left))]
+        for cell in _list(cells)
     ]
 
 
@@ -30,7 +32,7 @@ def _list(value: Any) -> list[Any]:
     return value if type(value) is list else []
 
 
-def _output(item: Any) -> dict[str, Any] | None:
+def _output(item: Any, left: list[int]) -> dict[str, Any] | None:
     if type(item) is not dict:
         return None
     kind = text(item.get("output_type"))
@@ -45,12 +47,12 @@ def _output(item: Any) -> dict[str, Any] | None:
             "traceback": [text(line) for line in _list(item.get("traceback"))[:40]],
         }
     data = item.get("data")
-    return _display(data) if type(data) is dict else None
+    return _display(data, left) if type(data) is dict else None
 
 
-def _display(data: dict[str, Any]) -> dict[str, Any]:
+def _display(data: dict[str, Any], left: list[int]) -> dict[str, Any]:
     kept = {"text/plain": text(data.get("text/plain"))}
-    picture = png(data.get("image/png"))
+    picture = png(data.get("image/png"), left)
     if picture:
         kept["image/png"] = picture
     return {"output_type": "display_data", "data": kept, "metadata": {}}
@@ -62,8 +64,11 @@ def text(value: Any) -> str:
     return CONTROL.sub("", plain[:MAX_TEXT]).encode("utf-8", "replace").decode()
 
 
-def png(value: Any) -> str:
-    """Return a PNG decoded and encoded again, as base64; '' for anything that is no small PNG."""
+def png(value: Any, left: list[int]) -> str:
+    """Return a PNG decoded and encoded again, as base64; '' for anything that is no small PNG.
+
+    left: the pixels that may still be decoded, of which this one's are taken.
+    """
     if type(value) is not str or len(value) > 1 << 20:
         return ""
     try:
@@ -73,7 +78,8 @@ def png(value: Any) -> str:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             with Image.open(raw, formats=("PNG",)) as image:
-                if image.width * image.height > MAX_PIXELS:
+                left[0] -= image.width * image.height
+                if left[0] < 0 or image.width * image.height > MAX_PIXELS:
                     return ""
                 clean = Image.new("RGBA", image.size)
                 clean.paste(image.convert("RGBA"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import io
 import json
@@ -12,7 +13,9 @@ from pathlib import Path
 
 import pytest
 from bench_course import judge, make_lab, notebook
+from PIL import Image
 
+from autograder import plain
 from autograder.cohort import Found, Plan, find, judge_all, unpacked
 from autograder.court import BOOT, Court, Job
 from autograder.errors import GraderError, SubmissionError
@@ -401,3 +404,16 @@ def test_an_attribute_of_an_opaque_answer_is_neither_true_nor_different(judged):
     cell = "class L:\n    is_unique = dtype = 1\ndef numbers(): return L()"
     result = judged(cell, checks=ATTRIBUTES)
     assert [c.verdict for c in result.checks] == [Verdict.CRASHED] * 2
+
+
+def picture(side: int) -> str:
+    """Return a white square as a base64 PNG."""
+    stream = io.BytesIO()
+    Image.new("L", (side, side)).save(stream, "PNG")
+    return base64.b64encode(stream.getvalue()).decode()
+
+
+def test_pictures_beyond_what_a_person_looks_at_cost_nothing():
+    shown = {"output_type": "display_data", "data": {"image/png": picture(2000)}}
+    kept = plain.outputs([[shown] * 30])[0]
+    assert [("image/png" in item["data"]) for item in kept] == [True] * 15 + [False] * 15
