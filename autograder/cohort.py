@@ -11,7 +11,7 @@ import queue
 import tempfile
 import threading
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -262,9 +262,8 @@ def _work(
 
 def open_launcher(lab: Lab, plan: Plan) -> Launcher:
     """Return a launcher for the learner's side of a lab."""
-    imports = [*(("autograder.cells",) if lab.notebook else ()), *lab.imports()]
     kind: Any = lab.launcher
-    return Launcher(kind, imports, plan.mode, binds=plan.binds)
+    return Launcher(kind, lab.preloaded(), plan.mode, binds=plan.binds)
 
 
 class Slot:
@@ -306,6 +305,3 @@ def make_job(
         submission, seeds, desk, sealed=bool(plan.secret), epoch=epoch(plan.secret), mode=plan.mode,
         layers=plan.layers, slot=slot,
     )  # fmt: skip
-
-
-Tell = Callable[[Outcome], None]

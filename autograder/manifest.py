@@ -197,6 +197,10 @@ class Lab:
         """Return the modules that the learner's side loads before its code."""
         return [module for need in self.needs() for module in need.imports]
 
+    def preloaded(self) -> list[str]:
+        """Return what a launcher for this lab imports: those, and what runs a notebook's cells."""
+        return [*(("autograder.cells",) if self.notebook else ()), *self.imports()]
+
 
 class Course:
     """The whole course: its manifest and its labs in order."""

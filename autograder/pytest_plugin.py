@@ -59,9 +59,8 @@ def _bench(request: pytest.FixtureRequest) -> Any:
     seed = desk_seed(course.file.title, lab.id, submission.learner)
     stack = ExitStack()
     request.session.config.add_cleanup(stack.close)
-    imports = [*(("autograder.cells",) if lab.notebook else ()), *lab.imports()]
     kind: Any = lab.launcher
-    boxes = stack.enter_context(Launcher(kind, imports, "D"))
+    boxes = stack.enter_context(Launcher(kind, lab.preloaded(), "D"))
     bench = Bench(load_lab(lab), submission, boxes, False, seed)
     bench.desk = desk_files(bench)
     if lab.launcher == "fork":

@@ -141,9 +141,8 @@ class Rig:
     def _boxes(self) -> Slot:
         """Return this thread's own launcher."""
         if not hasattr(self.local, "slot"):
-            imports = ["autograder.cells"] * self.lab.notebook + self.lab.imports()
             kind: Any = self.lab.launcher
-            launcher = Launcher(kind, imports, self.mode, self.binds)
+            launcher = Launcher(kind, self.lab.preloaded(), self.mode, self.binds)
             with self.lock:
                 number, self.slots = self.slots, self.slots + 1
                 self.stack.enter_context(launcher)

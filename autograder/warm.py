@@ -107,11 +107,10 @@ class Warm:
             while len(self.open) >= KEPT:
                 self.forget(next(iter(self.open)))
             lab = load_course(self.root).lab(name)
-            imports = [*(("autograder.cells",) if lab.notebook else ()), *lab.imports()]
             kind: Any = lab.launcher
             stack = contextlib.ExitStack()
             court = stack.enter_context(Court(lab, "D"))
-            launcher = stack.enter_context(Launcher(kind, imports, "D"))
+            launcher = stack.enter_context(Launcher(kind, lab.preloaded(), "D"))
             self.open[name] = (version, stack, court, launcher)
         _, _, court, launcher = self.open[name]
         return court, launcher

@@ -48,9 +48,8 @@ def launcher(lab: Lab, mode: str) -> Iterator[Any]:
     """Give a launcher for the learner's side of a lab."""
     from autograder.sandbox import Launcher
 
-    imports = [*(("autograder.cells",) if lab.notebook else ()), *lab.imports()]
     kind: Any = lab.launcher
-    with Launcher(kind, imports, mode, binds=binds()) as one:
+    with Launcher(kind, lab.preloaded(), mode, binds=binds()) as one:
         yield one
 
 
