@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (a hostile line reads best on one line)
 """Ways round the judge that were once open: each is tried again, on real processes and channels."""
 
 from __future__ import annotations
