@@ -74,12 +74,14 @@ class Zygote:
         if head["mode"] in "AB":
             self.pids = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         sys.path.extend(head["path"])
+        gc.disable()  # nothing that an import leaves is garbage worth looking for each time
         load(head["imports"])
         if head["fork"]:
             with contextlib.suppress(ModuleNotFoundError):
                 importlib.import_module(head["worker"].partition(":")[0])
         gc.collect()
         gc.freeze()
+        gc.enable()
         if head["fork"] and sys.platform == "linux":
             linux.huge_pages()
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import f1_score
 
 from autograder import check, take
 
@@ -48,7 +47,8 @@ def train(work, parts):
 def f1(work, rng):
     """F1 of the positive class, 0 when there is no true positive."""
     truth, guess = rng.integers(0, 2, 50), rng.integers(0, 2, 50)
-    assert np.isclose(work.f1(truth, guess), f1_score(truth, guess)), "not the F1 score"
+    ours = 2 * (truth & guess).sum() / (truth.sum() + guess.sum())
+    assert np.isclose(work.f1(truth, guess), ours), "not the F1 score"
     assert work.f1([0, 0], [0, 0]) == 0, "what of no true positives?"
 
 

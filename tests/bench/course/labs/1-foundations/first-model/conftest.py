@@ -2,8 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from sklearn.datasets import make_classification
-from sklearn.model_selection import train_test_split
 
 from autograder import fixture
 
@@ -22,12 +20,16 @@ def sales(rng):
 
 
 @fixture
-def points(seed):
-    return make_classification(
-        n_samples=750, n_features=12, n_informative=6, class_sep=1.5, random_state=seed % 2**32
-    )
+def points(rng):
+    """Two classes, 6 to 4, that six of twelve columns tell apart."""
+    labels = (rng.random(750) < 0.4).astype(int)
+    columns = rng.normal(size=(750, 12))
+    columns[:, :6] += 1.5 * labels[:, None]
+    return columns, labels
 
 
 @fixture
-def parts(points, seed):
-    return train_test_split(*points, random_state=seed % 2**32)
+def parts(points):
+    """Rows to learn from and rows to be judged on: unseen, labels, truth."""
+    columns, labels = points
+    return columns[:560], columns[560:], labels[:560], labels[560:]
