@@ -6,6 +6,7 @@ import importlib.metadata
 import re
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import click
@@ -98,7 +99,8 @@ def test_every_installed_package_is_pinned() -> None:
     pins = dict(line.split("#")[0].strip().split("==") for line in lines if "==" in line)
     pinned = {normal(name): version for name, version in pins.items()}
     wrong = []
-    for found in importlib.metadata.distributions():
+    ours = sysconfig.get_paths()["purelib"]  # not what a library carries inside itself
+    for found in importlib.metadata.distributions(path=[ours]):
         name, version = normal(found.metadata["Name"]), found.version.split("+")[0]
         if name != "cloud-ai-ladder" and pinned.get(name) != version:
             wrong.append(f"{name} {version}: pinned {pinned.get(name)}")
