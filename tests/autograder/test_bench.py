@@ -66,7 +66,7 @@ def test_startup_and_the_rest_are_told_apart(split):
 
 
 def test_table_has_a_row_for_each_grader_and_a_cell_for_each_column():
-    found = bench.report(ways(0.2, 0.15, 9.0), 3)
+    found = bench.report(ways(0.2, 0.15, 9.0), 3, [0.5, 1.5])
     assert [row[0] for row in found["rows"]] == ["ours", "floor", "peer", "slow"]
     assert {len(row) for row in found["rows"]} == {len(found["columns"])}
     assert all(isinstance(cell, str) for row in found["rows"] for cell in row)

@@ -97,13 +97,16 @@ class Way:
         return median(cpu for _, cpu in self.runs), 1
 
 
-def measure(ways: Sequence[Way], rounds: int) -> None:
-    """Let the graders take turns."""
+def measure(ways: Sequence[Way], rounds: int) -> list[float]:
+    """Let the graders take turns; return the machine's load after each turn."""
+    loads = []
     for number in range(rounds):
         for way in ways:
             way.turn(number, rounds)
-            load = os.getloadavg()[0]
-            print(f"round {number + 1}/{rounds}  {way.grader.name}  (load {load:.1f})", flush=True)
+            loads.append(round(os.getloadavg()[0], 1))
+            done = f"round {number + 1}/{rounds}  {way.grader.name}"
+            print(f"{done}  (load {loads[-1]:.1f})", flush=True)
+    return loads
 
 
 def disagreements(reference: Mapping[str, float], other: Mapping[str, float]) -> list[str]:
@@ -171,11 +174,13 @@ def texts(ways: Mapping[str, Way], found: Mapping[str, float]) -> list[str]:
     return lines
 
 
-def notes(ways: Mapping[str, Way], rounds: int) -> list[str]:
+def notes(ways: Mapping[str, Way], rounds: int, loads: Sequence[float]) -> list[str]:
     """Return the remarks below the table."""
     out = [
         f"Measured on {machine()}, Python {platform.python_version()}, with one thread each; "
-        f"medians of {rounds} rounds in which the graders took turns.",
+        f"{rounds} rounds in which the graders took turns: medians, but each peer graded every "
+        f"submission once, some in each round. Load while measuring: {min(loads):.1f} to "
+        f"{max(loads):.1f}; a busy machine makes forks dearer.",
         "Start-up: importing the libraries, once a run. A class of a thousand pays it once, too.",
         "The bare forks read the learner's answers in the learner's own process: what we do not "
         "do. They are shown because nothing that forks can cost less.",
@@ -201,7 +206,7 @@ def machine() -> str:
     return f"{os.cpu_count()} cores of {model}"
 
 
-def report(ways: Mapping[str, Way], rounds: int) -> dict[str, Any]:
+def report(ways: Mapping[str, Way], rounds: int, loads: Sequence[float]) -> dict[str, Any]:
     """Return everything that was found: for `ladder sync`, and for programs."""
     figures = {name: way.figures() for name, way in ways.items()}
     found = ratios(figures)
@@ -209,10 +214,11 @@ def report(ways: Mapping[str, Way], rounds: int) -> dict[str, Any]:
         "text": texts(ways, found),
         "columns": COLUMNS,
         "rows": rows(ways),
-        "notes": notes(ways, rounds),
+        "notes": notes(ways, rounds, loads),
         "date": datetime.now(UTC).date().isoformat(),
         "machine": machine(),
         "rounds": rounds,
+        "loads": list(loads),
         "ratios": found,
         "figures": {
             name: {
@@ -266,11 +272,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 ours = peers.environment()
                 ways["nbgrader"] = Way(Nbgrader(place, ours), split=True)
                 ways["otter"] = Way(Otter(place, ours), ENDING[::5], split=True, ends=False)
-            measure(list(ways.values()), options.runs)
+            loads = measure(list(ways.values()), options.runs)
         except Failed as error:
             print(error, file=sys.stderr)
             return 1
-    found = report(ways, options.runs)
+    found = report(ways, options.runs, loads)
     show(found)
     if options.all:
         (HERE / "results.json").write_text(json.dumps(found, indent=1) + "\n")
