@@ -12,7 +12,9 @@ from autograder import check, take
 def cleans_what_the_depots_send(work, shipped):
     """One row a parcel, tidy words, kilograms, real moments, and missing where nobody knows."""
     table = work.clean(shipped.raw)
-    assert set(table["parcel"]) == set(shipped.clean["parcel"]), "parcels were lost, or new ones made"
+    assert set(table["parcel"]) == set(shipped.clean["parcel"]), (
+        "parcels were lost, or new ones made"
+    )
     assert table["parcel"].is_unique, "a parcel that was sent twice is still one parcel"
     ours = shipped.clean.set_index("parcel")
     theirs = table.set_index("parcel").loc[ours.index]
@@ -49,7 +51,9 @@ def does_not_look_into_tomorrow(work, past, month, disguises):
     assert first.shape == (len(month.parcels),), "one score for each parcel, in their order"
     assert ((first >= 0) & (first <= 1)).all(), "every parcel needs a score between 0 and 1"
     for other in same[1:]:
-        assert np.allclose(first, other, atol=1e-9), "which column is filled in after the parcel left?"
+        assert np.allclose(first, other, atol=1e-9), (
+            "which column is filled in after the parcel left?"
+        )
     assert np.allclose(first[:-3001:-1], fewer, atol=1e-9), "does a score depend on its neighbours?"
     riskiest = np.argsort(first)[-len(first) // 10 :]
     lift = month.chance[riskiest].mean() / month.chance.mean()
@@ -62,7 +66,8 @@ def beats_the_rule_of_thumb(work, past, month, costs):
 
     The gap is between the depots' rule of thumb and somebody who knows the true chances; cost is
     expected under those chances, so luck has no part in it. n = 10,000; the solution closes 0.84
-    of the gap with a spread of 0.044 between worlds, so it fails by chance less than once in 10,000.
+    of the gap with a spread of 0.044 between worlds, so it fails by chance less than once in
+    10,000.
     """
     moved = _decisions(work.decide(work.train(past), month.parcels, costs), month)
     hour = month.parcels["accepted"].dt.hour

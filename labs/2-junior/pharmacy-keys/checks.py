@@ -1,4 +1,5 @@
-"""The pharmacy's keys: what each role may do, what the key decides, and a rotation nobody notices."""
+"""The pharmacy's keys: what each role may do, what the key decides, and a rotation nobody notices.
+"""
 
 from autograder import check
 
@@ -18,7 +19,9 @@ def plain_http_is_refused(estate, site):
         secure = estate.over(True, estate.deployer, method, path, body)
         assert secure == 200, "refused over https too: what is forbidden, the right or the road?"
         plain = estate.over(False, estate.deployer, method, path, body)
-        assert plain == 403, "let through in plain text. Do you speak of the objects, and of the bucket?"
+        assert plain == 403, (
+            "let through in plain text. Do you speak of the objects, and of the bucket?"
+        )
 
 
 @check(points=2, observes="cloud", after="plain_http_is_refused")
@@ -55,10 +58,18 @@ def without_the_key_nothing_is_readable(estate, site):
     secret = ["secretsmanager", "get_secret_value", {"SecretId": site["secret"]}]
 
     assert passes(estate, intake, write), "the intake cannot store"
-    assert estate.lock(place) == key, "an object that was written without a wish is under another key than yours"
-    assert not estate.stores(owner, place, "AES256"), "a writer chose the store's own lock instead of your key"
-    assert not estate.stores(owner, place, "aws:kms", estate.other_key), "a writer chose another key"
-    assert estate.stores(owner, place, "aws:kms", key), "a writer who names your own key must be let in"
+    assert estate.lock(place) == key, (
+        "an object that was written without a wish is under another key than yours"
+    )
+    assert not estate.stores(owner, place, "AES256"), (
+        "a writer chose the store's own lock instead of your key"
+    )
+    assert not estate.stores(owner, place, "aws:kms", estate.other_key), (
+        "a writer chose another key"
+    )
+    assert estate.stores(owner, place, "aws:kms", key), (
+        "a writer who names your own key must be let in"
+    )
     assert estate.stores(intake, place), "the intake cannot store again"
     assert estate.is_kept_private(), "the bucket can be made public"
     assert estate.renews(key), "the key is never renewed"
@@ -67,10 +78,14 @@ def without_the_key_nothing_is_readable(estate, site):
 
     estate.switch(key, on=False)
     for reader in (dispatch, owner):
-        assert estate.attempt(reader, read).startswith("KMS."), "the key is off, and it was not the key that refused"
+        assert estate.attempt(reader, read).startswith("KMS."), (
+            "the key is off, and it was not the key that refused"
+        )
     assert not passes(estate, dispatch, secret), "the key is off, and the secret is still told"
     estate.switch(key, on=True)
-    assert estate.read(dispatch, place) == b"to whom", "with the key back, the bytes are not what was stored"
+    assert estate.read(dispatch, place) == b"to whom", (
+        "with the key back, the bytes are not what was stored"
+    )
     assert passes(estate, dispatch, secret), "with the key back, the secret stays closed"
     assert estate.deploy_again() == key, "deployed a second time, the pharmacy has another key"
 
@@ -85,20 +100,38 @@ def nobody_notices_the_rotation(rotation):
     """Killed after each of four steps and started again, a rotation costs none of 1,000 reads."""
     rotation.begin()
     reader = rotation.reader()
-    for moment in ("after createSecret", "after setSecret", "after testSecret", "after finishSecret"):
+    for moment in (
+        "after createSecret",
+        "after setSecret",
+        "after testSecret",
+        "after finishSecret",
+    ):
         rotation.run_until(moment)
         for one in (reader, rotation.reader()):
             assert rotation.reads(one, 100) == 100, (
-                f"killed {moment}: a read failed. Which passwords does the database accept, and who holds which?"
+                f"killed {moment}: a read failed. Which passwords does the database accept,"
+                " and who holds which?"
             )
-    assert rotation.run() == 0, "started once more after the last kill, the rotation did not end well"
-    assert rotation.reads(reader, 200) == 200, "a reader from before cannot read after. Whom could it have asked?"
-    assert rotation.fetches() <= 10, "the readers asked Secrets Manager more than once per hundred reads"
-    assert rotation.holders("AWSCURRENT") == [rotation.token], "the newest version is not the only current one"
-    assert rotation.accepted() == rotation.promised(), "the database accepts something else than the secret says"
+    assert rotation.run() == 0, (
+        "started once more after the last kill, the rotation did not end well"
+    )
+    assert rotation.reads(reader, 200) == 200, (
+        "a reader from before cannot read after. Whom could it have asked?"
+    )
+    assert rotation.fetches() <= 10, (
+        "the readers asked Secrets Manager more than once per hundred reads"
+    )
+    assert rotation.holders("AWSCURRENT") == [rotation.token], (
+        "the newest version is not the only current one"
+    )
+    assert rotation.accepted() == rotation.promised(), (
+        "the database accepts something else than the secret says"
+    )
     assert rotation.run("2" * 32) == 0, "the rotation after this one does not end well"
     assert rotation.reads(reader, 20) == 20, "a read failed after the second rotation"
-    assert rotation.accepted() == rotation.promised(), "after the second rotation an old password still works"
+    assert rotation.accepted() == rotation.promised(), (
+        "after the second rotation an old password still works"
+    )
     assert rotation.draws_well(), "a password is short, or the database has had it before"
     assert rotation.neighbour_is_refused(), "the rotator reached a secret next to its own"
 
@@ -112,9 +145,15 @@ def the_log_knows_no_patient(estate, morning):
     lines = [entry["line"] for entry in entries]
     assert lines == list(range(1, len(morning.lines) + 1)), "not one entry for each line, in order"
     for entry, row in zip(entries, morning.outcomes, strict=True):
-        assert entry["outcome"] == ("stored" if row else "rejected"), "an entry tells another outcome than the bucket"
-        assert entry["number"] == (row and row["number"]), "which number may the log know, and since when?"
-    assert not left, "something of a patient, or a key, can be read in what your program left behind"
+        assert entry["outcome"] == ("stored" if row else "rejected"), (
+            "an entry tells another outcome than the bucket"
+        )
+        assert entry["number"] == (row and row["number"]), (
+            "which number may the log know, and since when?"
+        )
+    assert not left, (
+        "something of a patient, or a key, can be read in what your program left behind"
+    )
     assert estate.intake_cannot_look(), "the program can read back what it stored"
 
 
@@ -139,8 +178,9 @@ def holds_its_role(estate, role):
     for deed in (
         "reading", "reading another depot's", "looking around its objects", "listing",
         "listing more than its depots", "writing", "writing where nothing arrives", "removing",
-        "changing the bucket", "reaching another bucket", "changing the key", "using a key by itself",
-        "reading the secret", "changing the secret", "destroying the secret", "reaching another secret",
+        "changing the bucket", "reaching another bucket", "changing the key",
+        "using a key by itself", "reading the secret", "changing the secret",
+        "destroying the secret", "reaching another secret",
         "reaching a secret with a longer name", "making and unmaking secrets",
         "giving itself rights", "becoming another role",
     ):  # fmt: skip

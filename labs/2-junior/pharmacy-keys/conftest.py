@@ -178,7 +178,8 @@ class Estate:
         return self._clients[service, identity]
 
     def over(self, https: bool, identity: Any, method: str, path: str, body: bytes = b"") -> int:
-        """The status of one S3 request made where the learner's programs are, with TLS or without."""
+        """The status of one S3 request made where the learner's programs are, with TLS or without.
+        """
         door = urlsplit(self.cloud.https_url if https else self.cloud.url)
         request = AWSRequest(method, f"{door.geturl()}{path}", data=body)
         who = Credentials(identity.key_id, identity.secret, identity.token or None)
@@ -217,13 +218,17 @@ class Estate:
         """Are all other hosts, and a stranger, refused this role?"""
         others = [host for name, host in self.hosts.items() if name != role]
         call = ["sts", "assume_role", {"RoleArn": self._arn(role), "RoleSessionName": "other"}]
-        return all(self.attempt(one, call) in REFUSALS for one in (*others, self.stranger("guest", "s3:*")))
+        return all(
+            self.attempt(one, call) in REFUSALS for one in (*others, self.stranger("guest", "s3:*"))
+        )
 
     def lock(self, place: dict[str, str]) -> str:
         """The ARN of the key that an object is under; empty when it is under none."""
         return str(self.s3.head_object(**place).get("SSEKMSKeyId", ""))
 
-    def stores(self, identity: Any, place: dict[str, str], algorithm: str = "", key: str = "") -> bool:
+    def stores(
+        self, identity: Any, place: dict[str, str], algorithm: str = "", key: str = ""
+    ) -> bool:
         """Can somebody store the object, asking for this encryption?"""
         wish = {"ServerSideEncryption": algorithm} if algorithm else {}
         wish |= {"SSEKMSKeyId": key} if key else {}
@@ -254,7 +259,8 @@ class Estate:
         return bytes(self.client("s3", identity).get_object(**place)["Body"].read())
 
     def take_in(self, morning: Morning) -> tuple[dict[str, Any], list[dict[str, Any]], list[bytes]]:
-        """Let the intake role take a batch in: what is stored, what is logged, what can be found."""
+        """Let the intake role take a batch in: what is stored, what is logged, what can be found.
+        """
         self.work.deploy(self.site, ["intake"])
         self.close_folder("intake", morning.closed)
         before = set(self.work.files("**/*"))
@@ -389,7 +395,9 @@ class Pharmacy:
 
 
 @fixture
-def pharmacy(work: Any, site: dict[str, Any], rows: dict[str, Any], seed: int) -> Iterator[Pharmacy]:
+def pharmacy(
+    work: Any, site: dict[str, Any], rows: dict[str, Any], seed: int
+) -> Iterator[Pharmacy]:
     """The pharmacy's database, where the site says it is, with its first password."""
     listener = work.listen(site["database"]["port"])
     site["database"]["port"] = listener.getsockname()[1]
@@ -471,7 +479,9 @@ class Rotation:
         }[moment]()
         program = self._start(self.token)
         while not stopped.wait(0.02):
-            assert program.poll() is None, "the rotation ended before it came to one of its four steps"
+            assert program.poll() is None, (
+                "the rotation ended before it came to one of its four steps"
+            )
         program.kill()
 
     def run(self, token: str = "") -> int:

@@ -42,7 +42,8 @@ UNTOLD = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://127.0.0.1:9"}
 @given("rows.csv")
 @fixture
 def rows(seed: int) -> pd.DataFrame:
-    """Return tonight's parcels as the feature service knows them: twelve features and the outcome."""
+    """Return tonight's parcels as the feature service knows them: twelve features and the outcome.
+    """
     return features(larkmoor.parcels(seed, ROWS, "2026-01", 9))
 
 
@@ -100,7 +101,9 @@ def night(seed: int, rng: np.random.Generator) -> dict[str, Any]:
 
 
 def stays(evening: pd.Timestamp, rng: np.random.Generator) -> list[dict[str, Any]]:
-    """Return the machines of one night: some taken back early, some late, one that failed to start."""
+    """Return the machines of one night: some taken back early, some late, one that failed to
+    start.
+    """
     lengths = [(1800, 3500, True), (4000, 20000, True), (15, 50, False), (600, 3400, False),
                (3600, 3602, True), (15000, 30000, False)]  # fmt: skip
     start, night = evening, []
