@@ -132,8 +132,7 @@ def does_not_wait_for_the_store(bench, calm):
 
 @check(points=1, observes="cloud", after="calm_night_same_model")
 def leaves_the_bucket_tidy(bench):
-    """Whatever died, at most four checkpoints are left, and a finished night is not trained again.
-    """
+    """Whatever died, at most four checkpoints are left; no finished night is trained again."""
     bench.machine(Event(230, "die"), write=Write("next"))
     bench.machine(Event(300, "die"), write=Write("delete"))
     bench.machine(write=Write("model", applied=True))
