@@ -229,7 +229,8 @@ def reset(lab: str | None, yes: bool) -> None:
     """Start a lab over. A copy of what you had is kept."""
     course, desk = context.course_and_desk()
     one = context.lab_or_current(course, desk, lab)
-    desk.submission(one) if desk.path(one).is_dir() else context.lab_or_current(course, desk, None)
+    if not desk.path(one).is_dir():  # what is broken in it does not matter: it will be new
+        raise UsageError(f"{one.id} has not been started", next=f"ladder start {one.id}")
     if not yes:
         click.confirm(f"Start {one.id} over? (a copy is kept)", abort=True)
     kept = desk.reset(one)

@@ -118,6 +118,8 @@ def test_reset_asks_and_keeps_a_copy(here):
     said = ladder("reset", LAB, say="y\n")
     assert (here / "work" / LAB / "lab.ipynb").read_text() != "mine"
     kept = Path(said.split("What you had: ")[1].strip())
+    (here / "work" / LAB / "lab.ipynb").unlink()  # even what cannot be read any more
+    assert "is as new" in ladder("reset", LAB, "--yes")
     assert (kept / "lab.ipynb").read_text() == "mine"
 
 
@@ -130,6 +132,7 @@ def test_reset_asks_and_keeps_a_copy(here):
         (("hint", LAB, "adds"), "Did you mean 'adds_up'"),
         (("grade", "nowhere"), "no such file"),
         (("submit", LAB), "has not been started"),
+        (("reset", LAB, "--yes"), "has not been started"),
     ],
 )
 def test_bad_input_says_what_and_what_to_type(here, arguments, what):
