@@ -132,6 +132,15 @@ def nobody_notices_the_rotation(rotation):
     assert rotation.accepted() == rotation.promised(), (
         "after the second rotation an old password still works"
     )
+    rotation.pharmacy.lose_a_change()
+    rotation.run("3" * 32)
+    assert rotation.reads(rotation.reader(), 20) == 20, (
+        "the database lost a change that it had confirmed, and readers were told the new password"
+    )
+    assert rotation.run("3" * 32) == 0, "a rotation whose change was lost cannot be started again"
+    assert rotation.accepted() == rotation.promised(), (
+        "after a lost change the database accepts something else than the secret says"
+    )
     assert rotation.draws_well(), "a password is short, or the database has had it before"
     assert rotation.neighbour_is_refused(), "the rotator reached a secret next to its own"
 

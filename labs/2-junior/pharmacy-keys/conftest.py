@@ -340,13 +340,15 @@ def estate(work: Any, cloud: Any, site: dict[str, Any], seed: int) -> Iterator[E
 class Pharmacy:
     """The database behind `database.py`: one account, two passwords at most, rows by number.
 
-    `stop_after(request)` leaves the next such request done and unanswered.
+    `stop_after(request)` leaves the next such request done and unanswered; `lose_a_change` confirms
+    the next change and does not make it.
     """
 
     def __init__(self, listener: socket.socket, rows: dict[str, Any], user: str, password: str):
         self.rows, self.user, self.newest, self.before = rows, user, password, ""
         self.ever = [password]
         self.silent_after, self.stopped = "", threading.Event()
+        self.forgetful = False
         self.listener = listener
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -355,6 +357,10 @@ class Pharmacy:
         self.silent_after = request
         self.stopped.clear()
         return self.stopped
+
+    def lose_a_change(self) -> None:
+        """Confirm one change and forget it, as a failover to a replica does."""
+        self.forgetful = True
 
     def _accept(self) -> None:
         while True:
@@ -384,7 +390,9 @@ class Pharmacy:
         known = {self.newest, self.before} - {""}
         if message["user"] != self.user or password not in known:
             return {"accepted": False}
-        if request == "change":
+        if request == "change" and self.forgetful:
+            self.forgetful = False
+        elif request == "change":
             self.before, self.newest = self.newest, str(message["new"])
             self.ever.append(self.newest)
         if request == "forget_old":
