@@ -127,6 +127,9 @@ def _objects(values: list[Any]) -> Any:
     import numpy as np
 
     out = np.empty(len(values), dtype=object)
+    if set(map(type, values)) <= {str, int, bool, float, type(None)}:
+        out[:] = values
+        return out
     for i, value in enumerate(values):
         out[i] = value
     return out

@@ -121,21 +121,19 @@ def _column(encoder: Encoder, series: Any, depth: int) -> list[Any]:
             _array(encoder, plain, depth)["a"],
             _array(encoder, mask, depth)["a"],
         ]
-    node = (
-        None
-        if isinstance(dtype, pd.api.extensions.ExtensionDtype)
-        else _array(encoder, series.to_numpy(), depth)
-    )
-    if node and "a" in node:
-        return ["arr", node["a"]]
+    if not (isinstance(dtype, pd.api.extensions.ExtensionDtype) or dtype.hasobject):
+        node = _array(encoder, series.to_numpy(), depth)
+        if node is not None:
+            return ["arr", node["a"]]
     return _texts(encoder, series, depth)
 
 
 def _texts(encoder: Encoder, series: Any, depth: int) -> list[Any]:
     """Encode a column of objects: JSON in a buffer when all are plain, else node by node."""
     values = series.astype(object).tolist()
-    if {type(v) for v in values} <= {str, int, bool, type(None), float}:
-        plain = [_finite(v) for v in values]
+    kinds = set(map(type, values))
+    if kinds <= {str, int, bool, type(None), float}:
+        plain = [_finite(v) for v in values] if float in kinds else values
         text = json.dumps(plain, allow_nan=False, separators=(",", ":"))
         return ["txt", encoder.buffer(text.encode("utf-8", "surrogatepass"))]
     return ["obj", [encoder.node(v, depth) for v in values]]

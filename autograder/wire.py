@@ -125,7 +125,11 @@ def send(sock: socket.socket, header: dict[str, Any], buffers: Sequence[Buffer] 
     )
     if len(text) > MAX_HEADER or sum(sizes) > MAX_BODY:
         raise WireError(f"a message of {len(text) + sum(sizes)} bytes is too large")
-    sock.sendall(PREFIX.pack(MAGIC, len(text), sum(sizes)) + text)
+    frame = [PREFIX.pack(MAGIC, len(text), sum(sizes)), text]
+    if sum(sizes) <= CHUNK:
+        sock.sendall(b"".join([*frame, *buffers]))
+        return
+    sock.sendall(b"".join(frame))
     for buffer in buffers:
         sock.sendall(buffer)
 
@@ -145,8 +149,8 @@ def receive(
         raise WireError("the bytes do not begin with a frame")
     if length > MAX_HEADER or size > min(most, MAX_BODY):
         raise WireError(f"a frame of {length} + {size} bytes is too large")
-    header = parse(_read(sock, length, until) or b"")
-    body = memoryview(_read(sock, size, until) or b"")
+    rest = memoryview(_read(sock, length + size, until) or b"")
+    header, body = parse(rest[:length]), rest[length:]
     return header, _split(header.pop("sizes", None), body)
 
 
