@@ -28,9 +28,10 @@ import msgspec
 from autograder.errors import GraderError, SubmissionError
 from autograder.judge import Boxes
 from autograder.manifest import Lab, load_course
-from autograder.sandbox import Box, Limits
-from autograder.sandbox.limits import QUIET
+from autograder.sandbox import Box, Limits, confine, linux
+from autograder.sandbox.limits import GATHERED, QUIET
 from autograder.sandbox.message import Channel
+from autograder.sandbox.root import visible
 from autograder.submission import Submission
 from autograder.verdict import CheckResult, LabResult, Verdict
 
@@ -67,7 +68,7 @@ class Court:
         with theirs:
             self.process = subprocess.Popen(
                 [sys.executable, "-s", "-P", "-c", BOOT.format(root=root, fd=theirs.fileno())],
-                env={**QUIET, "PATH": os.environ.get("PATH", os.defpath)},
+                env={**QUIET, **GATHERED, "PATH": os.environ.get("PATH", os.defpath)},
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
             )
@@ -193,6 +194,7 @@ def main(fd: int) -> NoReturn:
     try:
         lab = load_course(Path(order["root"])).lab(order["lab"])
         loaded = load_lab(lab)
+        shown = _visible(lab)
         _warm(lab)
         channel.send({"ready": True}, msgspec.json.encode(_unjudged(loaded.checks)))
     except Exception as error:
@@ -207,7 +209,7 @@ def main(fd: int) -> NoReturn:
             pid = os.fork()
             if not pid:
                 channel.sock.close()
-                _sit(loaded, order["mode"], Channel(sock), message.head, message.body)
+                _sit(loaded, shown, order["mode"], Channel(sock), message.head, message.body)
             children.add(pid)
             sock.close()
     for pid in children:  # so that what they used is counted
@@ -220,10 +222,15 @@ def _warm(lab: Lab) -> None:
     import gc
     import importlib
 
+    from autograder.rehearsal import rehearse
+
     for module in ("numpy", "pandas", *(m for n in lab.needs() for m in n.judge_imports)):
         importlib.import_module(module)
+    rehearse()
     gc.collect()
     gc.freeze()
+    if sys.platform == "linux":
+        linux.huge_pages()
 
 
 def _unjudged(checks: Mapping[str, Any]) -> dict[str, CheckResult]:
@@ -236,12 +243,19 @@ def _unjudged(checks: Mapping[str, Any]) -> dict[str, CheckResult]:
     }  # fmt: skip
 
 
-def _sit(loaded: Any, mode: str, channel: Channel, head: dict[str, Any], body: bytes) -> NoReturn:
+def _sit(
+    loaded: Any,
+    shown: Sequence[str],
+    mode: str,
+    channel: Channel,
+    head: dict[str, Any],
+    body: bytes,
+) -> NoReturn:
     """Judge one submission in this fork, and end."""
     status = 1
     try:
         _bound(loaded.limits.cpu)
-        _confine(loaded.lab, mode, head["job"]["slot"])
+        confine(shown, mode=mode, slot=head["job"]["slot"], network=False)
         result = _judged(loaded, mode, channel, head, unpacked(head["files"], body))
         channel.send({"say": "result"}, result.to_json())
         status = 0
@@ -274,15 +288,12 @@ def _stop(*_: object) -> NoReturn:
     raise MemoryError("the answers cost more to read than they may")
 
 
-def _confine(lab: Lab, mode: str, slot: int) -> None:
-    """Leave this process nothing of the host but the course: it reads what strangers answer."""
-    from autograder.sandbox import confine
-
+def _visible(lab: Lab) -> list[str]:
+    """Return what a judge sees of the host: the course, because it reads what strangers answer."""
     root = lab.course.root
     packages = [Path(__file__).parent, Path(__file__).parents[1] / "infra"]
     folders = [*packages, root / "labs", lab.solution]
-    shown = [path for path in folders if path.is_dir()]
-    confine(shown, mode=mode, slot=slot, network=False)
+    return visible(path.absolute() for path in folders if path.is_dir())
 
 
 def _judged(

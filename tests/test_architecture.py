@@ -22,7 +22,7 @@ FLOORS = (
         "submission", "sheet",
         "evidence", "handout", "pages", "documents", "mutants", "lies", "plain", "preprocessors",
     ),
-    ("sandbox", "cells", "worker", "judge"),
+    ("sandbox", "cells", "rehearsal", "worker", "judge"),
     ("desk", "fixtures", "grade", "court", "rig", "course"),
     (
         "cohort", "gradebook", "report", "sync", "lint", "prove", "new", "similar", "path",

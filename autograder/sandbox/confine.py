@@ -13,7 +13,7 @@ from autograder.sandbox.order import Order
 
 
 def confine(
-    read_only: Sequence[Path] = (),
+    shown: Sequence[str],
     writable: Sequence[Path] = (),
     *,
     mode: str,
@@ -22,13 +22,12 @@ def confine(
 ) -> None:
     """Close in this freshly forked, single-threaded process: the judge's own child.
 
-    It keeps its open sockets and what it has imported, sees this Python, `read_only` and
+    It keeps its open sockets and what it has imported, sees `shown` (of `root.visible`) and
     `writable`, and shares the host's loopback unless `network` is False. No supervisor watches
     it: its parent must, and must not be the last to hold its sockets.
     """
-    shown = root.visible(path.absolute() for path in read_only)
     places = [str(path.absolute()) for path in writable]
-    order = Order(mode, "", "", uid=judge_uid(mode, slot), shown=shown)
+    order = Order(mode, "", "", uid=judge_uid(mode, slot), shown=list(shown))
     os.setsid()
     if order.own_pids:
         wall_off(order, places, network)

@@ -17,7 +17,7 @@ from autograder.errors import GraderError
 from autograder.sandbox.box import Box, gather
 from autograder.sandbox.confinement import packages, uid_for
 from autograder.sandbox.files import erase
-from autograder.sandbox.limits import DESK, QUIET, SCRATCH, Limits
+from autograder.sandbox.limits import DESK, GATHERED, QUIET, SCRATCH, Limits
 from autograder.sandbox.message import Channel
 from autograder.sandbox.order import Order
 from autograder.sandbox.root import visible
@@ -55,7 +55,7 @@ class Launcher:
         with theirs:
             self.process = subprocess.Popen(
                 [sys.executable, "-s", "-P", "-c", BOOT.format(root=str(ROOT), fd=theirs.fileno())],
-                env={**QUIET, "PATH": os.environ.get("PATH", os.defpath)},
+                env={**QUIET, **GATHERED, "PATH": os.environ.get("PATH", os.defpath)},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 DESK = "/desk"  # where a box with a root of its own keeps the learner's files
 SCRATCH = "/scratch"  # and what they write meanwhile: home and temporary folder
 
+# For a process that is forked often: one heap, which huge pages can hold, instead of many pools.
+GATHERED = {"PYTHONMALLOC": "malloc", "MALLOC_ARENA_MAX": "1"}
 # Alike in zygote, worker, program and judge: a check must not depend on where it runs.
 QUIET = {
     "LANG": "C.UTF-8",

@@ -1,4 +1,4 @@
-"""Imports an allow-list once, computes nothing, and forks a supervisor for each box.
+"""Imports an allow-list once, rehearses, and forks a supervisor for each box.
 
 Runs alone in its process, with one thread and an environment of our own.
 """
@@ -78,7 +78,8 @@ class Zygote:
         load(head["imports"])
         if head["fork"]:
             with contextlib.suppress(ModuleNotFoundError):
-                importlib.import_module(head["worker"].partition(":")[0])
+                worker = importlib.import_module(head["worker"].partition(":")[0])
+                getattr(worker, "rehearse", int)()
         gc.collect()
         gc.freeze()
         gc.enable()

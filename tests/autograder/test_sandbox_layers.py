@@ -162,9 +162,10 @@ import json, os, socket, sys
 from pathlib import Path
 sys.path.append(sys.argv[1])
 from autograder.sandbox import confine
+from autograder.sandbox.root import visible
 shown, hidden, out = map(Path, sys.argv[3:6])
 connected = socket.create_connection(("127.0.0.1", int(sys.argv[6])))
-confine([shown], [out], mode=sys.argv[2])
+confine(visible([shown]), [out], mode=sys.argv[2])
 def tried(act, *args):
     try:
         return act(*args)
