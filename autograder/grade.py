@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -95,12 +96,13 @@ class Bench:
     forked: Session | None = None
     threaded: bool = False  # forks of a process with threads may hang: each check loads its own
     base_error: LearnerError | None = None
+    last: bool = False  # nothing comes after this check: it needs no fork of its own
     outputs: list[list[dict[str, Any]]] = field(default_factory=list)
     cpu: float = 0.0
     peak: int = 0
     killed: str = ""
 
-    @property
+    @cached_property
     def files(self) -> dict[str, bytes]:
         """What lies in the work folder: the course's files, the desk's data, what was handed in."""
         return {**handed(self.loaded.lab), **self.desk, **self.submission.files}
@@ -115,6 +117,9 @@ class Bench:
         assert self.base is not None
         if self.forked is None and self.threaded:
             self.forked, _ = self.started()
+            self.forked.ask("part", cpu=max(1, round(limits.cpu / 4)), sealed=self.sealed)
+        elif self.forked is None and self.last:
+            self.forked = self.base
             self.forked.ask("part", cpu=max(1, round(limits.cpu / 4)), sealed=self.sealed)
         elif self.forked is None:
             self.forked = self.base.fork(limits.cpu / 4, self.sealed)
@@ -195,6 +200,7 @@ def grade(
         if bench.loaded.lab.launcher == "fork":
             bench.load()
         for one in chosen:
+            bench.last = one is chosen[-1]
             results[one.name] = _judge(bench, one, seeds[one.name], results)
             tell(results[one.name])
     finally:

@@ -190,6 +190,34 @@ def test_no_state_passes_between_checks(verdicts):
     assert verdicts(cell, checks=checks)[0] == [Verdict.PASSED, Verdict.PASSED]
 
 
+PIDS = '''
+@check(points=1, observes="returned")
+def first(work):
+    """Says where it runs."""
+    assert False, f"{work.loaded()} {work.here()}"
+
+@check(points=1, observes="returned")
+def second(work):
+    """Says where it runs."""
+    assert False, f"{work.loaded()} {work.here()}"
+
+@check(points=1, observes="returned")
+def third(work):
+    """Says where it runs."""
+    assert False, f"{work.loaded()} {work.here()}"
+'''
+
+
+def test_each_check_has_a_fork_and_the_last_one_what_they_were_forked_from(verdicts):
+    cell = "import os\npid = os.getpid()\ndef loaded(): return pid\ndef here(): return os.getpid()"
+    result = verdicts(cell, checks=PIDS)[1]
+    where = [tuple(map(int, c.message.split())) for c in result.checks]
+    loaded = {one for one, _ in where}
+    assert len(loaded) == 1
+    assert len({here for _, here in where}) == 3
+    assert where[-1][1] in loaded
+
+
 SERVES = """
 import queue, threading
 asked, answered = queue.Queue(), queue.Queue()
