@@ -64,9 +64,9 @@ class Meter:
 
     def weigh(self, living: list[tree.Process]) -> int:
         """Return the memory in use: resident sizes, which count shared pages twice, while they
-        are far below the limit; else each process's share, which costs more to read."""
+        are below half the limit; else each process's share, which costs more to read."""
         rough = sum(p.memory for p in living)
-        if rough <= self.limits.memory // 4:
+        if rough <= self.limits.memory // 2:
             return rough
         if rough <= min(self.limits.memory, self.weighed * 1.05):
             return self.memory
