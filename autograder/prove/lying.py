@@ -54,14 +54,13 @@ def _visible(one: Trial) -> dict[str, str]:
 
 
 def _asked(one: Trial) -> list[lies.Function]:
-    """Return the functions that checks or fixtures call: attributes, or names in quotes.
+    """Return the functions that checks or fixtures call by their names.
 
     What only the solution itself calls is left out: the judge sees what becomes of its answer.
     """
     sources = [one.lab.folder / name for name in ("checks.py", "conftest.py")]
     nodes = [n for path in sources for n in ast.walk(ast.parse(path.read_bytes()))]
     words = {n.attr for n in nodes if isinstance(n, ast.Attribute)}
-    words |= {str(n.value) for n in nodes if isinstance(n, ast.Constant)}
     found = [f for n, t in one.texts.items() if n.endswith(".py") for f in lies.surface(n, t)]
     return [f for f in found if f.name.rpartition(".")[2] in words]
 
