@@ -54,10 +54,11 @@ def does_not_look_into_tomorrow(work, past, month, disguises):
         assert np.allclose(first, other, atol=1e-9), (
             "which column is filled in after the parcel left?"
         )
-    assert np.allclose(first[:-3001:-1], fewer, atol=1e-9), "does a score depend on its neighbours?"
+    place = month.parcels.index.get_indexer(disguises[-1].index)
+    assert np.allclose(first[place], fewer, atol=1e-9), "does a score depend on its neighbours?"
     riskiest = np.argsort(first)[-len(first) // 10 :]
     lift = month.chance[riskiest].mean() / month.chance.mean()
-    assert lift > 1.8, "no leak, but no knowledge either: are the riskiest tenth really late?"
+    assert lift > 1.4, "no leak, but no knowledge either: are the riskiest tenth really late?"
 
 
 @check(points=4, observes="returned", after="does_not_look_into_tomorrow")

@@ -118,8 +118,8 @@ def disguises(month: Month, past: pd.DataFrame, rng: np.random.Generator) -> lis
     """The month, odd rows and all, in six dresses that tell the same about every parcel.
 
     The first has only what is known; the others carry columns of later days: as the screen shows
-    them, borrowed from strangers twice, under other names. The last holds the newest 3,000 only,
-    newest first.
+    them, borrowed from strangers twice, under other names. The last holds only the 3,000 that
+    depots accepted under the greatest load, greatest first.
     """
     bare = month.parcels.copy()
     bare.loc[rng.permutation(len(bare))[:300], "depot"] = "Z0Z"
@@ -128,7 +128,8 @@ def disguises(month: Month, past: pd.DataFrame, rng: np.random.Generator) -> lis
     screen = bare.assign(eta_shift_min=0, scans=1, attempts=0, delivered=pd.NaT, claim=False)
     borrowed = [_borrow(bare, past, rng), _borrow(bare, past, rng)]
     renamed = borrowed[0].rename(columns={name: f"after_{name}" for name in AFTERWARDS})
-    return [bare, screen, *borrowed, renamed, bare.iloc[:-3001:-1]]
+    fullest = bare.sort_values("load_pct", ascending=False, kind="stable")[:3000]
+    return [bare, screen, *borrowed, renamed, fullest]
 
 
 def _borrow(bare: pd.DataFrame, past: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
