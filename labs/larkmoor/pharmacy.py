@@ -89,8 +89,8 @@ class Morning:
         good = rows[:16]
         for row in good[:4]:
             row["note"] = base64.b64encode(f"for {row['patient']}".encode()).decode()
-        bad, personal = self._bad(rows[16:])
         self.closed: str = good[-1]["depot"]
+        bad, personal = self._bad(rows[16:], self.closed)
         lines = [(json.dumps(row, ensure_ascii=False), row) for row in good]
         lines = [(text, None if row["depot"] == self.closed else row) for text, row in lines]
         lines += [(text, None) for text in bad]
@@ -101,11 +101,12 @@ class Morning:
         self.canaries: list[str] = personal
 
     @staticmethod
-    def _bad(rows: list[dict[str, Any]]) -> tuple[list[str], list[str]]:
+    def _bad(rows: list[dict[str, Any]], closed: str) -> tuple[list[str], list[str]]:
         hidden = [row["patient"] for row in rows]
         hidden[1] = rows[1]["person_number"]
         rows[1]["number"] = rows[1]["person_number"]
         rows[2]["number"] += f" {rows[2]['patient']}"
+        rows[2]["depot"] = next(depot for depot in NETWORK if depot != closed)
         rows[3]["depot"] = f"c/o {rows[3]['patient']}"
         del rows[4]["depot"]
         rows[5]["number"] = {"patient": rows[5]["patient"]}
