@@ -23,7 +23,7 @@ FLOORS = (
         "evidence", "handout", "pages", "documents", "mutants", "lies", "plain", "preprocessors",
     ),
     ("sandbox", "cells", "rehearsal", "worker", "judge"),
-    ("desk", "fixtures", "grade", "court", "rig", "course"),
+    ("desk", "fixtures", "grade", "court", "rig", "course", "channel"),
     (
         "cohort", "gradebook", "report", "sync", "lint", "prove", "new", "similar", "path",
         "pytest_plugin", "formgrade", "demo", "warm",

@@ -38,7 +38,8 @@ def grade(
     as_json: bool,
 ) -> None:
     """Grade submissions: a file, a folder or zip of them, or nbgrader's submitted/ tree."""
-    from autograder.cohort import Plan, find, judge_all, unpacked
+    from autograder.channel import find, unpacked
+    from autograder.cohort import Plan, judge_all
     from autograder.manifest import load_course
     from autograder.policy import find_cohort, read_cohort
 
@@ -194,8 +195,9 @@ def demo(
     """Make a class of 30 from solutions and mistakes, grade it, open report and gradebook."""
     import shutil
 
+    from autograder.channel import find
     from autograder.cli.install import missing
-    from autograder.cohort import Plan, find, judge_all
+    from autograder.cohort import Plan, judge_all
     from autograder.demo import make_class
     from autograder.manifest import load_course
     from autograder.policy import make_cohort, read_cohort

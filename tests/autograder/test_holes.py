@@ -17,7 +17,8 @@ from bench_course import judge, make_lab, notebook
 from PIL import Image
 
 from autograder import plain
-from autograder.cohort import Found, Plan, find, judge_all, unpacked
+from autograder.channel import Found, find, unpacked
+from autograder.cohort import Plan, judge_all
 from autograder.court import BOOT, Court, Job
 from autograder.errors import GraderError, SubmissionError
 from autograder.formgrade import _stamp, rebuilt
