@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -31,15 +31,19 @@ MAX_CLASS = 100 * MAX_TOTAL
 MAX_ID = 150
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Found:
-    """One submission as the channel delivered it, not read yet."""
+    """One submission as the channel delivered it, not read yet.
+
+    time: seconds since the epoch. formerly: ids that the learner had before, which a slip may name.
+    """
 
     lab: Lab
     learner: str
     path: Path
     time: float
     member: str = ""
+    formerly: tuple[str, ...] = ()
 
     def read(self) -> Submission:
         """Read it. Raises SubmissionError with a sentence its author can act on."""
@@ -74,7 +78,7 @@ class Found:
             slip = {}
         for key, ours in (("learner", self.learner), ("lab", self.lab.id)):
             theirs = slip.get(key, ours) if isinstance(slip, dict) else ours
-            if theirs != ours:
+            if theirs != ours and not (key == "learner" and theirs in self.formerly):
                 raise SubmissionError(
                     f"came from {key} {ours!r}, but its slip says {theirs!r}",
                     str(self.path),
@@ -98,17 +102,44 @@ def _slip_of(path: Path) -> bytes:
         return b""
 
 
-def find(course: Course, path: Path, lab: Lab | None = None) -> list[Found]:
+def _stop(why: UsageError) -> None:
+    raise why
+
+
+def find(
+    course: Course,
+    path: Path,
+    lab: Lab | None = None,
+    skip: Callable[[UsageError], None] = _stop,
+) -> list[Found]:
     """Find submissions: one file, a folder of files or folders, or nbgrader's submitted/ tree.
 
-    Raises UsageError when there are none, or when it cannot be told for which lab they are.
+    `skip` is told of what lies in a folder and names no lab; without it, that is raised.
+
+    Raises UsageError when there are none, or when it cannot be told for which lab a file is.
     """
     if not path.exists():
         raise UsageError("there is no such file or folder", str(path))
-    found = list(_find(course, path, lab))
+    skipped: list[UsageError] = []
+    found = list(_find(course, path, lab, skipped.append))
+    for why in skipped:
+        skip(why)
     if not found:
         raise UsageError("no submissions here", str(path), "ladder grade FOLDER --lab LAB")
     return sorted(found, key=lambda f: (f.lab.id, f.learner))
+
+
+def renamed(found: list[Found], alias: Mapping[str, str]) -> list[Found]:
+    """Return submissions under their learners' present ids. `alias`: former id to present id."""
+    former: dict[str, tuple[str, ...]] = {}
+    for old, new in alias.items():
+        former[new] = (*former.get(new, ()), old)
+    return [
+        replace(f, learner=now, formerly=former[now])
+        if (now := alias.get(f.learner, f.learner)) in former
+        else f
+        for f in found
+    ]
 
 
 @contextmanager
@@ -144,7 +175,9 @@ def _holds_a_class(path: Path) -> bool:
     return SLIP not in names and any(n.endswith(".zip") or n.count("/") >= 1 for n in names)
 
 
-def _find(course: Course, path: Path, lab: Lab | None) -> Iterator[Found]:
+def _find(
+    course: Course, path: Path, lab: Lab | None, skip: Callable[[UsageError], None]
+) -> Iterator[Found]:
     if path.is_file():
         yield _one(course, path, lab)
         return
@@ -156,7 +189,10 @@ def _find(course: Course, path: Path, lab: Lab | None) -> Iterator[Found]:
         if inner:  # nbgrader's tree: LEARNER/ASSIGNMENT/files
             yield from (_at(course.labs[d.name], entry.name, d) for d in wanted)
         elif entry.is_dir() or entry.suffix in (".zip", ".ipynb"):
-            yield _one(course, entry, lab)
+            try:
+                yield _one(course, entry, lab)
+            except UsageError as why:
+                skip(why)
 
 
 def _one(course: Course, path: Path, lab: Lab | None) -> Found:
