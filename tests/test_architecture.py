@@ -23,10 +23,10 @@ FLOORS = (
         "evidence", "handout", "pages", "documents", "mutants", "lies", "plain", "preprocessors",
     ),
     ("sandbox", "cells", "rehearsal", "worker", "judge"),
-    ("desk", "fixtures", "grade", "court", "rig", "course", "channel"),
+    ("desk", "fixtures", "grade", "court", "rig", "course", "channel", "farmhand", "scheduler"),
     (
         "cohort", "gradebook", "report", "sync", "lint", "prove", "new", "similar", "path",
-        "pytest_plugin", "formgrade", "demo", "warm",
+        "pytest_plugin", "formgrade", "demo", "warm", "farm",
     ),
     ("cli", "magic"),
 )  # fmt: skip
