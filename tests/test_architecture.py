@@ -18,8 +18,8 @@ from tests.conftest import ROOT
 FLOORS = (
     ("errors", "verdict", "starter"),
     (
-        "seeds", "check", "manifest", "policy", "wire", "values", "outgoing", "incoming",
-        "submission", "sheet",
+        "seeds", "check", "manifest", "policy", "standing", "wire", "values", "outgoing",
+        "incoming", "submission", "sheet",
         "evidence", "handout", "pages", "documents", "mutants", "lies", "plain", "preprocessors",
     ),
     ("sandbox", "cells", "rehearsal", "worker", "judge"),

@@ -150,8 +150,7 @@ def _report(outcomes: Any, total: int, out: Path, course: Path | None, as_json: 
             click.echo(
                 result.to_json().decode() if as_json else _line(result, number, total, start)
             )
-        results = list(book.results())
-    _write_tables(results, out)
+        _write_tables(book, out)
     if not as_json:
         click.echo(f"\n{total - refused} graded, {refused} refused, {ours} ungraded  ->  {out}")
     return 3 if ours else 1 if refused else 0
@@ -174,13 +173,14 @@ def _line(result: Any, number: int, total: int, start: float) -> str:
     return f"[{number}/{total}] {result.lab} {result.learner:<20} {score:>8}  {marks}{eta}"
 
 
-def _write_tables(results: list[Any], out: Path) -> None:
+def _write_tables(book: Any, out: Path) -> None:
     from autograder.desk import write_whole
-    from autograder.gradebook import as_csv
+    from autograder.gradebook import write_csv
+    from autograder.policy import RULES
     from autograder.report import page
 
-    write_whole(out / "grades.csv", as_csv(results).encode())
-    write_whole(out / "report.html", page(results).encode())
+    write_csv(out / "grades.csv", book.records(), RULES, book.labs())
+    write_whole(out / "report.html", page(list(book.results())).encode())
 
 
 @click.command()

@@ -351,7 +351,7 @@ def test_a_fault_of_ours_takes_no_grade_away(tmp_path):
         for verdict in (Verdict.UNGRADED, Verdict.PASSED, Verdict.UNGRADED):
             book.write(outcome(verdict))
         assert [r.points for r in book.results()] == [2]
-        book.write(outcome(Verdict.FAILED))
+        book.write(outcome(Verdict.FAILED), lower=True)
         assert [r.points for r in book.results()] == [0]
 
 
