@@ -6,29 +6,27 @@ collection. A slip inside that says otherwise is refused with both ids.
 
 from __future__ import annotations
 
-import tempfile
-import zipfile
+import json
+import os
+import unicodedata
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
-from autograder.errors import SubmissionError, UsageError
+from autograder.archive import ignored, shown, unreadable
+from autograder.bundle import NOTE, unpacked
+from autograder.errors import SubmissionError, UsageError, suggest
 from autograder.manifest import Course, Lab
-from autograder.submission import (
-    MAX_FILE,
-    MAX_TOTAL,
-    SLIP,
-    Submission,
-    members,
-    read_folder,
-    read_zip,
-)
+from autograder.naming import Name, is_taken, said, stem
+from autograder.submission import Submission, read
 
-MAX_CLASS = 100 * MAX_TOTAL
-MAX_ID = 150
+__all__ = ["Found", "find", "renamed", "unpacked"]
+
+MAX_ID = 150  # bytes
+JOINERS = dict.fromkeys(map(ord, "\u200c\u200d"))  # invisible, and part of names and emoji
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,39 +34,24 @@ class Found:
     """One submission as the channel delivered it, not read yet.
 
     time: seconds since the epoch. formerly: ids that the learner had before, which a slip may name.
+    number: by which the channel tells learners of one name apart. why: why it cannot be read.
     """
 
     lab: Lab
     learner: str
     path: Path
     time: float
-    member: str = ""
     formerly: tuple[str, ...] = ()
+    number: str = ""
+    why: SubmissionError | None = None
 
     def read(self) -> Submission:
         """Read it. Raises SubmissionError with a sentence its author can act on."""
+        if self.why is not None:
+            raise SubmissionError(*self.why.args)
         _refuse_name(self.learner, self.path)
-        if self.path.is_symlink():
-            raise SubmissionError("this is a link", str(self.path), "hand in plain files")
-        if self.path.is_dir():
-            submission = read_folder(self.lab, self.path, self.learner, self.time)
-            slip = self.path / SLIP
-            note = slip.read_bytes() if slip.is_file() and not slip.is_symlink() else b""
-        elif self.path.suffix == ".ipynb":
-            if self.path.stat().st_size > MAX_FILE:
-                raise SubmissionError(
-                    f"larger than {MAX_FILE >> 20} MB", str(self.path), "clear the outputs"
-                )
-            files = {self.lab.file.main: self.path.read_bytes()}
-            submission, note = (
-                Submission(self.lab.id, self.learner, files, self.time, str(self.path)),
-                b"",
-            )
-        else:
-            data = self.path.read_bytes()
-            submission = read_zip(self.lab, data, self.learner, self.time, str(self.path))
-            note = _slip_of(self.path)
-        self._agree(note)
+        submission = read(self.lab, self.path, self.learner, self.time)
+        self._agree(submission.slip)
         return submission
 
     def _agree(self, note: bytes) -> None:
@@ -78,55 +61,53 @@ class Found:
             slip = {}
         for key, ours in (("learner", self.learner), ("lab", self.lab.id)):
             theirs = slip.get(key, ours) if isinstance(slip, dict) else ours
+            if isinstance(theirs, str):
+                theirs = unicodedata.normalize("NFC", theirs)
             if theirs != ours and not (key == "learner" and theirs in self.formerly):
                 raise SubmissionError(
                     f"came from {key} {ours!r}, but its slip says {theirs!r}",
-                    str(self.path),
+                    shown(self.path),
                     "hand in your own work under your own id",
                 )
 
 
 def _refuse_name(learner: str, path: Path) -> None:
     """Raise SubmissionError for an id that is no name of one folder, or cannot be written down."""
-    if not learner.isprintable() or not learner.strip(". ") or len(learner.encode()) > MAX_ID:
+    plain = learner.translate(JOINERS).isprintable() and learner.strip(". ") and "/" not in learner
+    if not plain or len(learner.encode("utf-8", "replace")) > MAX_ID:
         raise SubmissionError(
-            f"{learner!r} is no learner's id", str(path), "rename the file or folder"
+            f"{shown(learner[:60])} is no learner's id", shown(path), "rename the file or folder"
         )
-
-
-def _slip_of(path: Path) -> bytes:
-    try:
-        with zipfile.ZipFile(path) as archive, archive.open(SLIP) as stream:
-            return stream.read(10_000)
-    except (KeyError, zipfile.BadZipFile, OSError, RuntimeError):
-        return b""
-
-
-def _stop(why: UsageError) -> None:
-    raise why
 
 
 def find(
     course: Course,
     path: Path,
     lab: Lab | None = None,
-    skip: Callable[[UsageError], None] = _stop,
+    skip: Callable[[UsageError], None] | None = None,
 ) -> list[Found]:
     """Find submissions: one file, a folder of files or folders, or nbgrader's submitted/ tree.
 
-    `skip` is told of what lies in a folder and names no lab; without it, that is raised.
+    `skip` is told of what lies in a folder and names no lab; without it, that is found as well, and
+    reading it says why it is refused.
 
-    Raises UsageError when there are none, or when it cannot be told for which lab a file is.
+    Raises UsageError when there are none, or when it cannot be told for which lab they are.
     """
-    if not path.exists():
-        raise UsageError("there is no such file or folder", str(path))
-    skipped: list[UsageError] = []
-    found = list(_find(course, path, lab, skipped.append))
-    for why in skipped:
-        skip(why)
+    if not os.path.lexists(path):
+        raise UsageError("there is no such file or folder", shown(path))
+    lost: list[tuple[Path, UsageError]] = []
+    found = list(_find(course, path, lab, lambda entry, why: lost.append((entry, why))))
+    if not found and lost:
+        raise lost[0][1]
     if not found:
-        raise UsageError("no submissions here", str(path), "ladder grade FOLDER --lab LAB")
-    return sorted(found, key=lambda f: (f.lab.id, f.learner))
+        raise UsageError("no submissions here", shown(path), "ladder grade FOLDER --lab LAB")
+    found = _noted(course, path, found)
+    for entry, why in lost:
+        if skip is not None:
+            skip(why)
+        else:
+            found.append(_lost(course, found[0].lab, entry, why))
+    return sorted(_namesakes(found), key=lambda f: (f.lab.id, f.learner, f.time))
 
 
 def renamed(found: list[Found], alias: Mapping[str, str]) -> list[Found]:
@@ -142,72 +123,127 @@ def renamed(found: list[Found], alias: Mapping[str, str]) -> list[Found]:
     ]
 
 
-@contextmanager
-def unpacked(course: Course, path: Path) -> Iterator[Path]:
-    """Give a folder of submissions: the path itself, or what a zip of a class holds.
-
-    A zip named LAB-LEARNER is that learner's alone, whatever names it holds.
-
-    Raises SubmissionError for a member that leads out of the folder and for what is too large.
-    """
-    own = any(path.name.startswith(f"{lab}-") for lab in course.labs)
-    if path.suffix != ".zip" or own or not _holds_a_class(path):
-        yield path
-        return
-    with tempfile.TemporaryDirectory(prefix="ladder-class-") as folder:
-        with zipfile.ZipFile(path) as archive:
-            for name, body in members(archive, str(path), MAX_CLASS):
-                place = Path(folder, name)
-                if ".." in place.parts or not place.is_relative_to(folder):
-                    raise SubmissionError(f"{name!r} leads out of the folder", str(path))
-                place.parent.mkdir(parents=True, exist_ok=True)
-                place.write_bytes(body)
-        yield Path(folder)
+Skip = Callable[[Path, UsageError], None]
 
 
-def _holds_a_class(path: Path) -> bool:
-    """Tell a zip of submissions from one submission, which has a slip or plain files."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = [n for n in archive.namelist() if not n.startswith("__MACOSX")]
-    except (zipfile.BadZipFile, OSError):
-        return False
-    return SLIP not in names and any(n.endswith(".zip") or n.count("/") >= 1 for n in names)
-
-
-def _find(
-    course: Course, path: Path, lab: Lab | None, skip: Callable[[UsageError], None]
-) -> Iterator[Found]:
-    if path.is_file():
+def _find(course: Course, path: Path, lab: Lab | None, skip: Skip) -> Iterator[Found]:
+    if not path.is_dir() or _is_one(course, path):
         yield _one(course, path, lab)
         return
-    for entry in sorted(path.iterdir()):
-        if entry.name.startswith(".") or entry.is_symlink():
-            continue
-        inner = [d for d in entry.iterdir() if d.name in course.labs] if entry.is_dir() else []
-        wanted = [d for d in inner if lab is None or d.name == lab.id]
-        if inner:  # nbgrader's tree: LEARNER/ASSIGNMENT/files
-            yield from (_at(course.labs[d.name], entry.name, d) for d in wanted)
-        elif entry.is_dir() or entry.suffix in (".zip", ".ipynb"):
-            try:
-                yield _one(course, entry, lab)
-            except UsageError as why:
-                skip(why)
+    try:
+        entries = sorted(path.iterdir())
+    except OSError as error:
+        raise unreadable(error, "", shown(path)) from None
+    for entry in entries:
+        try:
+            yield from _of_entry(course, entry, lab)
+        except UsageError as why:
+            skip(entry, why)
+
+
+def _is_one(course: Course, path: Path) -> bool:
+    """Tell a submission from a folder of them: it is named LAB-LEARNER and holds the lab's file."""
+    lab = course.labs.get(said(path.resolve().name, course.labs).lab)
+    return lab is not None and (path / lab.file.main).is_file()
+
+
+def _of_entry(course: Course, entry: Path, lab: Lab | None) -> Iterator[Found]:
+    """Yield what an entry of a folder holds. Raises UsageError when its lab is not known."""
+    folder = entry.is_dir()
+    if ignored(entry.name) or (not folder and entry.name.startswith(".")):
+        return
+    if entry.is_symlink():
+        if folder or is_taken(entry.name, course.labs):
+            raise SubmissionError("this is a link", shown(entry), "put the files themselves here")
+        return
+    if not folder:
+        name = said(stem(entry.name), course.labs)
+        if is_taken(entry.name, course.labs) and (not lab or name.lab in ("", lab.id)):
+            yield _one(course, entry, lab)
+        return
+    inner = [known for known in _folders(entry) if known in course.labs]
+    if inner:  # nbgrader's tree: LEARNER/ASSIGNMENT/files
+        learner = unicodedata.normalize("NFC", entry.name)
+        for known in inner:
+            if lab is None or known == lab.id:
+                yield _at(course.labs[known], Name(learner), entry / known)
+    elif not lab or said(entry.name, course.labs).lab in ("", lab.id):
+        yield _one(course, entry, lab)
+
+
+def _folders(entry: Path) -> list[str]:
+    try:
+        return sorted(inner.name for inner in os.scandir(entry) if inner.is_dir() or
+                      inner.is_symlink())  # fmt: skip
+    except OSError as error:
+        raise unreadable(error, "", shown(entry)) from None
 
 
 def _one(course: Course, path: Path, lab: Lab | None) -> Found:
-    """Tell lab and learner of one file or folder: LAB-LEARNER, or LEARNER when the lab is known."""
-    name = path.name if path.is_dir() else path.stem
-    for known in course.labs.values():
-        if name.startswith(f"{known.id}-") and (lab is None or lab is known):
-            return _at(known, name.removeprefix(f"{known.id}-"), path)
-    if lab is None:
-        raise UsageError("for which lab is this?", str(path), f"ladder grade {path} --lab LAB")
-    return _at(lab, name, path)
+    """Tell lab and learner of one file or folder by its name, or by `lab` when that is known."""
+    name = said(path.name if path.is_dir() else stem(path.name), course.labs)
+    if lab is None and not name.lab:
+        raise SubmissionError(_which_lab(course, path), shown(path), "name it LAB-LEARNER, or type"
+                              " `ladder grade FOLDER --lab LAB`")  # fmt: skip
+    if lab is not None and name.lab not in ("", lab.id):
+        raise UsageError(f"its name says that it is for {name.lab}, not for {lab.id}", shown(path))
+    return _at(lab or course.labs[name.lab], name, path)
 
 
-def _at(lab: Lab, learner: str, path: Path) -> Found:
-    stamp = path / "timestamp.txt"
-    return Found(
-        lab, learner, path, stamp.stat().st_mtime if stamp.is_file() else path.lstat().st_mtime
-    )
+def _which_lab(course: Course, path: Path) -> str:
+    """Return a sentence on a submission whose lab is not known."""
+    inner = _folders(path) if path.is_dir() else []
+    if len(inner) == 1:
+        return f"there is no lab {shown(inner[0])!r}.{suggest(inner[0], course.labs)}"
+    if path.is_dir() and not inner and not any(path.iterdir()):
+        return "this folder is empty, and does not say for which lab it is"
+    return "for which lab is this? Its name does not say"
+
+
+def _at(lab: Lab, name: Name, path: Path) -> Found:
+    seconds = name.time
+    for place in (path, path / "timestamp.txt"):
+        try:
+            if place is path or place.is_file():
+                seconds = name.time or place.lstat().st_mtime
+        except OSError:  # what cannot be read is refused when it is read
+            continue
+    return Found(lab, name.learner, path, seconds, number=name.number)
+
+
+def _lost(course: Course, fallback: Lab, path: Path, why: UsageError) -> Found:
+    """Return what cannot be read, under the lab and learner that its name says."""
+    name = said(path.name if path.is_dir() else stem(path.name), course.labs)
+    refused = SubmissionError(why.what, why.where or shown(path), why.next)
+    return replace(_at(course.labs.get(name.lab, fallback), name, path), why=refused)
+
+
+def _noted(course: Course, path: Path, found: list[Found]) -> list[Found]:
+    """Refuse the submissions of which a part could not be unpacked."""
+    note = path / NOTE
+    refused = json.loads(note.read_text()) if note.is_file() else {}
+    for name, (what, todo) in refused.items():
+        place = path / name
+        why = SubmissionError(what, shown(name), todo)
+        hit = [f for f in found if f.path == place or f.path in place.parents]
+        for one in hit:
+            found[found.index(one)] = replace(one, why=why)
+        if not hit:
+            found.append(_lost(course, found[0].lab, path / Path(name).parts[0], why))
+    return found
+
+
+def _namesakes(found: list[Found]) -> Iterator[Found]:
+    """Refuse submissions under one name from people whom the channel tells apart."""
+    numbers: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for one in found:
+        numbers[one.lab.id, one.learner].add(one.number)
+    for one in found:
+        several = sorted(numbers[one.lab.id, one.learner])
+        if len(several) > 1:
+            yield replace(one, why=SubmissionError(
+                f"{len(several)} people are called {one.learner!r} ({', '.join(several)})",
+                shown(one.path), f"name each of theirs {one.lab.id}-ID",
+            ))  # fmt: skip
+        else:
+            yield one

@@ -1,4 +1,4 @@
-"""file, folder, zip, nbgrader tree -> Submission, or a refusal that its author can act on.
+"""What was handed in -> Submission, or a refusal that its author can act on.
 
 Reads bytes and names only: who sent it and when comes from the channel. Runs nothing.
 """
@@ -6,32 +6,37 @@ Reads bytes and names only: who sent it and when comes from the channel. Runs no
 from __future__ import annotations
 
 import hashlib
-import io
-import json
-import stat
-import zipfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import Any
 
-from autograder.errors import SubmissionError
+from autograder import archive, notebook
+from autograder.archive import MAX_FILE, MAX_RAW, Entry, shown
+from autograder.errors import SubmissionError, UsageError
 from autograder.manifest import Lab
+from autograder.notebook import Cell, code, read_cells, source
 
-MAX_FILE = 16 << 20
+__all__ = [
+    "MAX_FILE", "MAX_TOTAL", "SLIP", "Submission", "code", "read", "read_cells", "read_folder",
+    "read_zip", "refuse_unplaceable", "source", "wanted",
+]  # fmt: skip
+
 MAX_TOTAL = 64 << 20
 MAX_FILES = 2_000
 MAX_NAME, MAX_DEEP, MAX_NAMES = 200, 16, 100_000  # bytes of a path, its parts, bytes of all paths
-SLIP = ".slip.json"
-IGNORED = ("__pycache__", ".ipynb_checkpoints", "__MACOSX", ".git", ".venv", ".DS_Store")
+SLIP, MAX_SLIP = ".slip.json", 10_000
+NOTEBOOKS = (".ipynb", ".ipynb.txt", ".ipynb.json")  # as browsers save them
+ALONE = archive.ALONE
 
 
 @dataclass(frozen=True)
 class Submission:
     """What one learner handed in for one lab: paths to bytes, nothing else.
 
-    time: seconds since the epoch, as the channel says; 0 when it does not.
+    time: seconds since the epoch, as the channel says; 0 when it does not. slip: what `submit`
+    noted beside the files.
     """
 
     lab: str
@@ -39,6 +44,7 @@ class Submission:
     files: Mapping[str, bytes]
     time: float = 0.0
     path: str = ""
+    slip: bytes = b""
 
     @property
     def hash(self) -> str:
@@ -49,62 +55,11 @@ class Submission:
             digest.update(self.files[name])
         return digest.hexdigest()
 
-    def cells(self, name: str) -> list[dict[str, Any]]:
+    def cells(self, name: str) -> list[Cell]:
         """Return the cells of a notebook. Raises SubmissionError."""
         if name not in self.files:
             raise SubmissionError(f"{name} is missing", self.path, f"hand in {name}")
         return read_cells(self.files[name], f"{self.path or self.learner}: {name}")
-
-
-def read_cells(data: bytes, where: str) -> list[dict[str, Any]]:
-    """Return the cells of a notebook's bytes. Raises SubmissionError for anything else."""
-    try:
-        notebook = json.loads(data.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
-        raise SubmissionError(
-            "this is not a notebook: it is not JSON",
-            where,
-            "save it in JupyterLab and hand it in again",
-        ) from None
-    if not isinstance(notebook, dict) or notebook.get("nbformat") != 4:
-        raise SubmissionError(
-            "this notebook is not in format 4", where, "open and save it in JupyterLab"
-        )
-    cells = notebook.get("cells")
-    if not isinstance(cells, list) or not all(isinstance(c, dict) for c in cells):
-        raise SubmissionError(
-            "this notebook has no cells", where, "start again from the lab's notebook"
-        )
-    return cells
-
-
-def source(cell: Mapping[str, Any]) -> str:
-    """Return a cell's text; what is no text is left out."""
-    text = cell.get("source", "")
-    return "".join(
-        line for line in (text if isinstance(text, list) else [text]) if type(line) is str
-    )
-
-
-def code(cells: list[dict[str, Any]]) -> list[str]:
-    """Return what is to be run: code cells without grade cells and without our own magics."""
-    out = []
-    for cell in cells:
-        lines = source(cell).splitlines(keepends=True)
-        kept = [
-            line
-            for line in lines
-            if not line.lstrip().startswith(("%check", "%load_ext autograder"))
-        ]
-        if cell.get("cell_type") == "code":
-            out.append("" if _graded(cell) else "".join(kept))
-    return out
-
-
-def _graded(cell: Mapping[str, Any]) -> bool:
-    metadata = cell.get("metadata")
-    mark = metadata.get("nbgrader") if isinstance(metadata, dict) else None
-    return isinstance(mark, dict) and bool(mark.get("grade")) and not mark.get("solution")
 
 
 def wanted(lab: Lab, path: str) -> bool:
@@ -112,99 +67,187 @@ def wanted(lab: Lab, path: str) -> bool:
     return any(fnmatch(path, pattern) for pattern in lab.file.writes)
 
 
+def read(lab: Lab, path: Path, learner: str, time: float = 0.0) -> Submission:
+    """Read a folder, an archive or a single file as a submission. Raises SubmissionError."""
+    where = shown(path)
+    if path.is_symlink():
+        raise SubmissionError("this is a link", where, "hand in plain files")
+    if path.is_dir():
+        return read_folder(lab, path, learner, time)
+    data = archive.read_file(path, MAX_RAW, path.name, where)
+    return _gather(lab, archive.of_bytes(path.name, data, where), Submission(
+        lab.id, learner, {}, time, where))  # fmt: skip
+
+
 def read_folder(lab: Lab, folder: Path, learner: str, time: float = 0.0) -> Submission:
     """Read a folder as a submission. Raises SubmissionError for links and for what is too large."""
-    try:
-        return _collect(lab, learner, _walk(folder), time, str(folder))
-    except (OSError, RecursionError) as error:
-        why = f"this folder cannot be read: {type(error).__name__}"
-        raise SubmissionError(why, str(folder), "hand in the lab's files only") from None
-
-
-def _walk(folder: Path) -> Iterator[tuple[str, bytes]]:
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if any(part in IGNORED for part in path.relative_to(folder).parts):
-            continue
-        mode = path.lstat().st_mode
-        if stat.S_ISDIR(mode):
-            continue
-        if not stat.S_ISREG(mode):
-            raise SubmissionError(f"{name} is not a plain file", str(folder), "hand in plain files")
-        if path.stat().st_size > MAX_FILE:
-            raise SubmissionError(
-                f"{name} is larger than {MAX_FILE >> 20} MB", str(folder), "leave it out"
-            )
-        yield name, path.read_bytes()
+    empty = Submission(lab.id, learner, {}, time, shown(folder))
+    return _gather(lab, archive.of_folder(folder), empty)
 
 
 def read_zip(lab: Lab, data: bytes, learner: str, time: float = 0.0, where: str = "") -> Submission:
     """Read a zip as a submission, without unpacking it to disk. Raises SubmissionError."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return _collect(lab, learner, list(members(archive, where)), time, where)
-    except SubmissionError:
-        raise
-    except Exception as error:  # zipfile and its decompressors raise anything on damaged bytes
-        why = f"this zip cannot be read: {type(error).__name__}"
-        raise SubmissionError(why, where, "pack it again") from None
+    empty = Submission(lab.id, learner, {}, time, where)
+    return _gather(lab, archive.of_zip(data, where), empty)
 
 
-def members(
-    archive: zipfile.ZipFile, where: str, most: int = MAX_TOTAL
-) -> Iterator[tuple[str, bytes]]:
-    """Yield the plain files of a zip by name, at most `most` bytes. Raises SubmissionError."""
-    entries = [e for e in archive.infolist() if not e.is_dir()]
-    if len(entries) > MAX_FILES:
-        raise SubmissionError(
-            f"{len(entries)} files are too many", where, "hand in the lab's files only"
-        )
-    total = 0
+# ---------------------------------------------------------------- which file is which
+
+
+def _gather(
+    lab: Lab, entries: Sequence[Entry], empty: Submission, nested: bool = False
+) -> Submission:
+    """Return `empty` with the files of this lab among some entries."""
+    where = empty.path
     for entry in entries:
-        name = entry.filename.replace("\\", "/")
-        if any(part in IGNORED or part.startswith("._") for part in name.split("/")):
-            continue
-        with archive.open(entry) as stream:
-            data = stream.read(MAX_FILE + 1)
-        total += len(data)
-        if len(data) > MAX_FILE or total > most:
-            raise SubmissionError(f"{name} is too large when unpacked", where, "leave it out")
-        if stat.S_ISLNK(entry.external_attr >> 16):
-            raise SubmissionError(f"{name} is a link", where, "hand in plain files")
-        yield name, data
+        _refuse_way_out(entry.name, where)
+    main = _main(lab, [entry.name for entry in entries], where)
+    if main is None:
+        packed = [e for e in entries if e.name.lower().endswith((".zip", ".tar.gz", ".tgz"))]
+        if nested or len(packed) != 1:
+            raise _missing(lab, entries, where)
+        inner = archive.of_bytes(packed[0].name, packed[0].read(MAX_RAW), where)
+        return _gather(lab, inner, empty, nested=True)
+    top = main.removesuffix(lab.file.main) if _ends(main, lab.file.main) else _folder(main)
+    files = _files(lab, entries, main, top, where)
+    slip = next((e.read(MAX_SLIP) for e in entries if e.name == top + SLIP), b"")
+    return replace(empty, files=files, slip=slip)
 
 
-def _collect(lab: Lab, learner: str, found: Any, time: float, where: str) -> Submission:
+def _refuse_way_out(name: str, where: str) -> None:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\0" in name:
+        raise SubmissionError(
+            f"{shown(name)} leads out of the folder", where, "hand in plain files"
+        )
+
+
+def _main(lab: Lab, names: Sequence[str], where: str) -> str | None:
+    """Return the name under which the lab's main file lies there; None when it is missing.
+
+    It may lie in one folder around everything, and a notebook may have another name or be a script
+    as long as there is only one.
+    """
+    main = lab.file.main
+    if main in names:
+        return main
+    found = [name for name in names if _ends(name, main)]
+    if not found and lab.notebook:
+        found = [name for name in names if name.lower().endswith(NOTEBOOKS)]
+        stem = main.removesuffix(".ipynb")
+        found = found or [
+            name for name in names if name.lower().endswith(".py")
+            and (not wanted(lab, name) or PurePosixPath(name).stem == stem)
+        ]  # fmt: skip
+    elif not found and len(names) == 1 and _suffix(names[0]) == _suffix(main):
+        found = list(names)
+    if len(found) > 1:
+        some = " and ".join(shown(name) for name in found[:3])
+        raise SubmissionError(
+            f"{len(found)} files could be {main}: {some}", where, f"hand in one of them, as {main}"
+        )
+    return found[0] if found else None
+
+
+def _ends(name: str, main: str) -> bool:
+    return f"/{name}".endswith(f"/{main}")
+
+
+def _folder(name: str) -> str:
+    return name[: name.rfind("/") + 1]
+
+
+def _suffix(name: str) -> str:
+    return PurePosixPath(name).suffix.lower()
+
+
+def _missing(lab: Lab, entries: Sequence[Entry], where: str) -> SubmissionError:
+    main = lab.file.main
+    there = ", ".join(shown(entry.name) for entry in entries[:3]) or "nothing"
+    more = f" and {len(entries) - 3} more" if len(entries) > 3 else ""
+    todo = f"hand in {main}"
+    for entry in entries:
+        if entry.name.lower().endswith(f"/{main}".lower()) or entry.name.lower() == main.lower():
+            todo = f"name it {main}, in small and capital letters like that"
+    return SubmissionError(f"{main} is missing; there is {there}{more}", where, todo)
+
+
+# ---------------------------------------------------------------- what is in them
+
+
+def _files(lab: Lab, entries: Iterable[Entry], main: str, top: str, where: str) -> dict[str, bytes]:
+    """Read what the lab wants: the main file, and what lies beside it under a wanted name."""
     files: dict[str, bytes] = {}
     folded: set[str] = set()
-    total = names = 0
-    for name, data in found:
-        path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts or "\0" in name:
-            raise SubmissionError(f"{name!r} leads out of the folder", where, "hand in plain files")
-        if not wanted(lab, name):
+    raw = names = 0
+    for entry in entries:
+        name = lab.file.main if entry.name == main else entry.name.removeprefix(top)
+        if entry.name != main and not (entry.name.startswith(top) and wanted(lab, name)):
             continue
-        if not _plain(name, path):
-            raise SubmissionError(f"{name[:60]!r} is no plain name", where, "give it a short one")
-        if name.casefold() in folded:
-            raise SubmissionError(f"{name!r} is there twice", where, "hand in each file once")
-        folded.add(name.casefold())
-        files[name] = data
-        total += len(data)
+        _refuse_name(name, folded, where)
+        data = entry.read(_most(entry.name, MAX_RAW - raw))
+        raw += len(data)
         names += len(name.encode())
+        files[name] = _tidy(lab, entry.name, name, data, where)
+        total = sum(map(len, files.values()))
         if len(files) > MAX_FILES or total > MAX_TOTAL or names > MAX_NAMES:
-            raise SubmissionError(
-                "the files together are too large", where, "hand in the lab's files only"
-            )
-    if lab.file.main not in files:
-        raise SubmissionError(f"{lab.file.main} is missing", where, f"hand in {lab.file.main}")
-    return Submission(lab.id, learner, files, time, where)
+            raise SubmissionError("the files together are too large", where, ALONE)
+    return files
 
 
-def _plain(name: str, path: PurePosixPath) -> bool:
-    """Tell whether a name is one that any file system and every message of ours can hold."""
+def _most(name: str, left: int) -> int:
+    """Return how many bytes of a file are read: more of a notebook, whose outputs do not count."""
+    return left if name.lower().endswith(".ipynb") else min(MAX_FILE, left)
+
+
+def _refuse_name(name: str, folded: set[str], where: str) -> None:
+    """Raise SubmissionError for a name that not every system can hold, or holds already."""
+    path = PurePosixPath(name)
     short = name.isprintable() and len(name.encode()) <= MAX_NAME
-    return short and len(path.parts) <= MAX_DEEP and path.as_posix() == name
+    if not (short and len(path.parts) <= MAX_DEEP and path.as_posix() == name):
+        raise SubmissionError(f"{name[:60]!r} is no plain name", where, "give it a short one")
+    if name.casefold() in folded:
+        raise SubmissionError(f"{name!r} is there twice", where, "hand in each file once")
+    folded.add(name.casefold())
+
+
+def _tidy(lab: Lab, packed: str, name: str, data: bytes, where: str) -> bytes:
+    """Return a file as it is graded: a notebook in plain form, everything else as it is."""
+    place = f"{where}: {shown(packed)}"
+    if name == lab.file.main and lab.notebook:
+        made = notebook.plain(data, _suffix(packed) == ".py", place)
+        _refuse_other_labs(lab, read_cells(made, place), place)
+        return made
+    if len(data) > MAX_FILE:
+        return notebook.plain(data, False, place)
+    return data
+
+
+def _refuse_other_labs(lab: Lab, cells: Sequence[Cell], where: str) -> None:
+    """Raise SubmissionError for the notebook of another lab, told by its grade cells."""
+    theirs = _checks(cells)
+    if not theirs or theirs & _known(lab.folder):
+        return
+    for other in lab.course.labs.values():
+        if theirs & _known(other.folder):
+            raise SubmissionError(
+                f"this is the notebook of {other.id}, not of {lab.id}", where,
+                f"hand it in for {other.id}, and the one of {lab.id} here",
+            )  # fmt: skip
+
+
+@lru_cache(maxsize=256)
+def _known(folder: Path) -> frozenset[str]:
+    """Return the grade cells of the notebook that a lab hands out."""
+    try:
+        return frozenset(_checks(read_cells((folder / "lab.ipynb").read_bytes(), str(folder))))
+    except (OSError, UsageError):
+        return frozenset()
+
+
+def _checks(cells: Sequence[Cell]) -> set[str]:
+    marks = (cell["metadata"].get("nbgrader", {}) for cell in cells)
+    return {str(mark.get("grade_id")) for mark in marks if mark.get("grade")} - {"None"}
 
 
 def refuse_unplaceable(files: Mapping[str, bytes], disk: int, most: int, where: str) -> None:
@@ -215,6 +258,4 @@ def refuse_unplaceable(files: Mapping[str, bytes], disk: int, most: int, where: 
         raise SubmissionError(f"{both[0]!r} is a file and a folder", where, "rename one of them")
     size = sum(len(data) + 4096 for data in files.values())
     if size > disk or len(files) + len(folders) > most:
-        raise SubmissionError(
-            "the files do not fit into the lab's folder", where, "hand in the lab's files only"
-        )
+        raise SubmissionError("the files do not fit into the lab's folder", where, ALONE)

@@ -18,14 +18,19 @@ from tests.conftest import ROOT
 FLOORS = (
     ("errors", "verdict", "starter"),
     (
-        "seeds", "check", "manifest", "policy", "standing", "wire", "values", "outgoing",
-        "incoming", "submission", "sheet",
+        "seeds", "check", "manifest", "policy", "standing", "summary", "wire", "values", "outgoing",
+        "incoming", "archive", "notebook", "submission", "naming", "sheet",
         "evidence", "handout", "pages", "documents", "mutants", "lies", "plain", "preprocessors",
+        "measures", "tally", "ratings", "webpage", "charts", "spreadsheet",
     ),
     ("sandbox", "cells", "rehearsal", "worker", "judge"),
-    ("desk", "fixtures", "grade", "court", "rig", "course", "channel", "farmhand", "scheduler"),
     (
-        "cohort", "gradebook", "report", "sync", "lint", "prove", "new", "similar", "path",
+        "desk", "fixtures", "grade", "court", "rig", "course", "bundle", "channel", "farmhand",
+        "scheduler",
+    ),
+    (
+        "cohort", "gradebook", "ledger", "regrade", "report", "feedback", "exports", "sync", "lint", "prove", "new", "similar",
+        "path",
         "pytest_plugin", "formgrade", "demo", "warm", "farm",
     ),
     ("cli", "magic"),
