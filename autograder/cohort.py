@@ -1,23 +1,32 @@
-"""Judges the submissions of a class, several at a time. Prints nothing, writes nothing."""
+"""Judges the submissions of a class, as many at a time as there are cores, and streams outcomes.
+
+Prints nothing, writes nothing, and keeps nothing of what it has handed over.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import math
 import os
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from autograder.channel import Found
 from autograder.court import Court, Job
-from autograder.errors import GraderError, LadderError
+from autograder.errors import GraderError, LadderError, SubmissionError, UsageError
 from autograder.manifest import Course, Lab
 from autograder.sandbox import Launcher
 from autograder.seeds import desk_seed, epoch, grading_seeds
 from autograder.submission import Submission
-from autograder.verdict import LabResult
+from autograder.verdict import ENGINE, LabResult
+
+PER_ZYGOTE = 16  # workers: measured, a zygote is busy 1 % of the time that a submission takes
 
 
 @dataclass(frozen=True)
@@ -34,35 +43,143 @@ class Plan:
 Outcome = tuple[Found, LabResult | LadderError]
 
 
-def judge_all(course: Course, found: Sequence[Found], plan: Plan) -> Iterator[Outcome]:
-    """Judge submissions, several at a time; yield each result as soon as it is there."""
-    for lab in {f.lab.id: f.lab for f in found}.values():
-        yield from _judge_lab(course, lab, [f for f in found if f.lab is lab], plan)
+def key(plan: Plan, version: str, submission: Submission) -> dict[str, Any]:
+    """Return the key that the result of a submission would have (DESIGN 8)."""
+    return {
+        "lab": submission.lab, "learner": submission.learner, "submission": submission.hash,
+        "version": version, "engine": ENGINE, "epoch": epoch(plan.secret), "tier": "cpu",
+        "mode": plan.mode, "layers": "+".join(plan.layers),
+    }  # fmt: skip
 
 
-def _judge_lab(course: Course, lab: Lab, found: list[Found], plan: Plan) -> Iterator[Outcome]:
-    todo: queue.SimpleQueue[Found] = queue.SimpleQueue()
-    done: queue.SimpleQueue[Outcome | BaseException | None] = queue.SimpleQueue()
+def unjudged(
+    found: Iterable[Found],
+    plan: Plan,
+    judged: Callable[[Mapping[str, Any]], bool],
+    tell: Callable[[Found, Mapping[str, Any]], None] = lambda *_: None,
+) -> list[Found]:
+    """Return the submissions whose key is not `judged` yet, and those that cannot be read.
+
+    One is read at a time. `tell` hears of the others and their keys.
+    """
+    todo = []
+    versions: dict[str, str] = {}
     for one in found:
-        todo.put(one)
-    count = min(plan.workers or os.cpu_count() or 1, len(found))
-    with Court(lab, plan.mode) as court, open_launcher(lab, plan) as launcher:
-        threads = [
-            threading.Thread(
-                target=_work,
-                args=(course, court, plan, Slot(launcher, slot), todo, done),
-                daemon=True,
-            )
-            for slot in range(count)
-        ]
+        if one.lab.id not in versions:  # three files are read to tell it
+            versions[one.lab.id] = one.lab.version
+        version = versions[one.lab.id]
+        mine = _key_or_none(plan, version, one)
+        if mine is not None and judged(mine):
+            tell(one, mine)
+        else:
+            todo.append(one)
+    return todo
+
+
+def _key_or_none(plan: Plan, version: str, one: Found) -> dict[str, Any] | None:
+    with suppress(Exception):  # whoever judges it will say what is wrong
+        return key(plan, version, one.read())
+    return None
+
+
+def shard(found: Iterable[Found], number: int, of: int) -> list[Found]:
+    """Return shard `number`, from 1, of `of`: all attempts of a learner at a lab fall into one.
+
+    Raises UsageError when there is no such shard.
+    """
+    if not 1 <= number <= of:
+        raise UsageError(f"there is no shard {number} of {of}", "--shard", f"1/{of} to {of}/{of}")
+    return [f for f in found if _place(f) % of == number - 1]
+
+
+def _place(one: Found) -> int:
+    text = f"{one.lab.id}\0{one.learner}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.sha256(text).digest()[:8], "big")
+
+
+def cores() -> int:
+    """Return how many cores this process may use: a container or a job may have been given few."""
+    known = getattr(os, "sched_getaffinity", None)
+    count = len(known(0)) if known else os.cpu_count() or 1
+    with suppress(OSError, ValueError):
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        count = min(count, math.ceil(int(quota) / int(period)))
+    return max(1, count)
+
+
+def judge_all(course: Course, found: Sequence[Found], plan: Plan) -> Iterator[Outcome]:
+    """Judge submissions, several at a time; yield each outcome as soon as it is there.
+
+    What ends by a fault of ours is judged once more, alone, when the rest of its lab is done.
+    """
+    for _, group in groupby(sorted(found, key=lambda f: f.lab.id), key=lambda f: f.lab.id):
+        yield from _judge_lab(course, list(group), plan)
+
+
+def _judge_lab(course: Course, found: Sequence[Found], plan: Plan) -> Iterator[Outcome]:
+    again: list[Found] = []
+    try:
+        for one, end in _round(course, found, plan, plan.workers or cores()):
+            if _ours(end):
+                again.append(one)
+            else:
+                yield one, end
+    except Unstarted as error:  # no reason to leave the other labs ungraded
+        yield from ((one, error) for one in found)
+        return
+    for one in again:
+        try:
+            yield from _round(course, [one], plan, 1)
+        except Unstarted as error:
+            yield one, error
+
+
+class Unstarted(GraderError):
+    """Judge and zygote of a lab cannot be started; nothing has been judged yet."""
+
+
+def _ours(end: LabResult | LadderError) -> bool:
+    if isinstance(end, LabResult):
+        return end.ungraded
+    return not isinstance(end, SubmissionError)
+
+
+def _round(course: Course, found: Sequence[Found], plan: Plan, workers: int) -> Iterator[Outcome]:
+    """Judge submissions of one lab, `workers` at a time."""
+    count = min(workers, len(found))
+    todo, lock = iter(found), threading.Lock()
+    # bounded: when results cannot be written as fast as they come, workers wait
+    done: queue.Queue[Outcome | BaseException | None] = queue.Queue(2 * count)
+    stations = [Station(found[0].lab, plan) for _ in range(math.ceil(count / PER_ZYGOTE))]
+    threads = [
+        threading.Thread(
+            target=_work,
+            args=(course, plan, stations[slot // PER_ZYGOTE], slot, todo, lock, done),
+            daemon=True,
+        )
+        for slot in range(count)
+    ]
+    whole = False
+    try:
+        for station in stations:
+            _start(station)
         for thread in threads:
             thread.start()
         yield from _drain(done, count)
-        for thread in threads:
-            thread.join()
+        whole = True
+    finally:
+        for station in stations:
+            station.close(kill=not whole)
 
 
-def _drain(done: queue.SimpleQueue[Any], count: int) -> Iterator[Outcome]:
+def _start(station: Station) -> None:
+    try:
+        station.open()
+    except LadderError as error:
+        raise Unstarted(error.what, error.where, error.next) from error
+
+
+def _drain(done: queue.Queue[Any], count: int) -> Iterator[Outcome]:
     while count:
         outcome = done.get()
         if outcome is None:
@@ -75,24 +192,61 @@ def _drain(done: queue.SimpleQueue[Any], count: int) -> Iterator[Outcome]:
 
 def _work(
     course: Course,
-    court: Court,
     plan: Plan,
-    boxes: Slot,
-    todo: queue.SimpleQueue[Found],
-    done: queue.SimpleQueue[Any],
+    station: Station,
+    slot: int,
+    todo: Iterator[Found],
+    lock: threading.Lock,
+    done: queue.Queue[Any],
 ) -> None:
     """Judge until nothing is left."""
     try:
         while True:
-            try:
-                one = todo.get_nowait()
-            except queue.Empty:
+            with lock:
+                one = next(todo, None)
+            if one is None:
                 return
-            done.put((one, _outcome(course, court, plan, one, boxes)))
+            done.put((one, _outcome(course, plan, station, one, slot)))
     except BaseException as error:
         done.put(error)
     finally:
         done.put(None)
+
+
+class Station:
+    """A judge and a zygote of one lab for some workers; what has died is started anew."""
+
+    def __init__(self, lab: Lab, plan: Plan) -> None:
+        self.lab, self.plan, self.lock = lab, plan, threading.Lock()
+        self.court: Court | None = None
+        self.launcher: Launcher | None = None
+
+    def open(self) -> tuple[Court, Launcher]:
+        """Return judge and zygote, both alive. Raises GraderError when they cannot be started."""
+        with self.lock:
+            if not _lives(self.court):
+                self.court = Court(self.lab, self.plan.mode).__enter__()
+            if not _lives(self.launcher):
+                self.launcher = open_launcher(self.lab, self.plan).__enter__()
+            assert self.court is not None
+            assert self.launcher is not None
+            return self.court, self.launcher
+
+    def close(self, kill: bool = False) -> None:
+        """End both; `kill`: do not wait for what is under way."""
+        for one in (self.court, self.launcher):
+            if one is not None and kill:
+                one.process.kill()
+            if one is not None:
+                one.__exit__(None, None, None)
+
+
+def _lives(one: Court | Launcher | None) -> bool:
+    """Tell whether a judge or zygote runs; what is left of one that died is cleared away."""
+    if one is not None and one.process.poll() is not None:
+        one.__exit__(None, None, None)
+        return False
+    return one is not None
 
 
 def open_launcher(lab: Lab, plan: Plan) -> Launcher:
@@ -113,12 +267,12 @@ class Slot:
 
 
 def _outcome(
-    course: Course, court: Court, plan: Plan, one: Found, boxes: Slot
+    course: Course, plan: Plan, station: Station, one: Found, slot: int
 ) -> LabResult | LadderError:
     try:
-        job = make_job(course, court, plan, one.read(), boxes.slot)
-        result = court.judge(job, boxes)
-        return court.judge(job, boxes) if result.ungraded else result  # our fault: once more, alone
+        court, launcher = station.open()
+        job = make_job(course, court, plan, one.read(), slot)
+        return court.judge(job, Slot(launcher, slot))
     except LadderError as error:
         return error
     except Exception as error:  # one submission must not keep the others from being graded

@@ -144,7 +144,8 @@ class Court:
         )
         return LabResult(
             lab=self.lab.id, version=self.lab.version, learner=job.submission.learner,
-            submission=job.submission.hash, epoch=job.epoch, mode=job.mode, checks=checks,
+            submission=job.submission.hash, epoch=job.epoch, mode=job.mode, layers=job.layers,
+            checks=checks,
         )  # fmt: skip
 
 

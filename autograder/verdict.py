@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -12,6 +13,9 @@ ENGINE = 1
 """Raised whenever a verdict could change for the same lab and the same submission."""
 
 MAX_RESULT = 16 << 20
+
+KEY = ("lab", "learner", "submission", "version", "engine", "epoch", "tier", "mode", "layers")
+"""What could change a verdict (DESIGN 8): two results of one key are one result."""
 
 
 class Verdict(StrEnum):
@@ -96,6 +100,11 @@ class LabResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     def ungraded(self) -> bool:
         """Whether the grader failed on any check, so that there is no grade yet."""
         return any(c.verdict is Verdict.UNGRADED for c in self.checks)
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """What this result is keyed by; layers as one text."""
+        return {k: getattr(self, k) for k in KEY} | {"layers": "+".join(self.layers)}
 
     def to_json(self) -> bytes:
         """Encode as one line of JSON."""

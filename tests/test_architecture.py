@@ -25,12 +25,12 @@ FLOORS = (
     ),
     ("sandbox", "cells", "rehearsal", "worker", "judge"),
     (
-        "desk", "fixtures", "grade", "court", "rig", "course", "bundle", "channel", "farmhand",
-        "scheduler",
+        "desk", "fixtures", "grade", "court", "rig", "course", "bundle", "channel", "ledger",
+        "farmhand", "scheduler",
     ),
     (
-        "cohort", "gradebook", "ledger", "regrade", "report", "feedback", "exports", "sync", "lint", "prove", "new", "similar",
-        "path",
+        "cohort", "gradebook", "regrade", "report", "feedback", "exports", "sync", "lint", "prove",
+        "new", "similar", "path",
         "pytest_plugin", "formgrade", "demo", "warm", "farm",
     ),
     ("cli", "magic"),

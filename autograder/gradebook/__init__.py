@@ -4,8 +4,7 @@ A row is keyed by what could change a verdict (DESIGN 8), so that writing a resu
 it once. Lateness is policy and is applied when grades are read, not here.
 """
 
-from autograder.gradebook.book import Change, Gradebook, key_of
+from autograder.gradebook.book import Change, Gradebook
 from autograder.gradebook.spreadsheet import COLUMNS, write_csv
-from autograder.gradebook.tables import KEY
 
-__all__ = ["COLUMNS", "KEY", "Change", "Gradebook", "key_of", "write_csv"]
+__all__ = ["COLUMNS", "Change", "Gradebook", "write_csv"]

@@ -16,10 +16,10 @@ from typing import Any, TypeVar
 from autograder.errors import GraderError, UsageError
 from autograder.gradebook.lock import lock_file, lock_server
 from autograder.gradebook.reading import Row, light, records, rows_of, standing
-from autograder.gradebook.tables import KEY, make, tables
+from autograder.gradebook.tables import make, tables
 from autograder.policy import RULES, Cohort
 from autograder.standing import Mark, Record, grades
-from autograder.verdict import LabResult
+from autograder.verdict import KEY, LabResult
 
 T = TypeVar("T")
 PAUSES = (0.0, 1.0, 2.0, 4.0)  # seconds before a lost server is asked again
@@ -34,11 +34,6 @@ class Change:
     before: float | None
     after: float | None
     held: bool = False
-
-
-def key_of(result: LabResult) -> dict[str, Any]:
-    """Return what a result is keyed by (DESIGN 8)."""
-    return {k: "+".join(result.layers) if k == "layers" else getattr(result, k) for k in KEY}
 
 
 class Gradebook:
@@ -160,7 +155,7 @@ class Gradebook:
         submitted, graded: seconds since the epoch, the latter now unless given. A fault of ours
         takes no grade away, and a lower result is held beside the grade unless `lower`.
         """
-        key = key_of(result)
+        key = result.key
         values = {
             "points": result.points, "possible": result.possible, "passed": result.passed,
             "ungraded": result.ungraded, "graded": graded or time.time(), "cpu": result.cpu,

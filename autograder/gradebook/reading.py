@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from autograder.gradebook.tables import KEY, Tables
+from autograder.gradebook.tables import Tables
 from autograder.standing import Attempt, Mark, Record
+from autograder.verdict import KEY
 
 AT_ONCE = 200  # rows that are fetched at a time
 Row = Any

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from autograder.errors import UsageError
+from autograder.verdict import KEY
 
-KEY = ("lab", "learner", "submission", "version", "engine", "epoch", "tier", "mode", "layers")
 SCHEMA = "1"
 MAKING = 0x1ADDE2  # the advisory lock of PostgreSQL under which tables are made
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from autograder.errors import GraderError, UsageError
-from autograder.gradebook import Gradebook, key_of, write_csv
+from autograder.gradebook import Gradebook, write_csv
 from autograder.policy import RULES, Cohort
 from autograder.standing import Mark
 from autograder.verdict import CheckResult, LabResult, Verdict
@@ -72,8 +72,8 @@ def test_a_lower_grade_waits_until_somebody_says_so(book):
     change = book.write(result(F, P, version="2"))
     assert (change.before, change.after, change.held) == (4, 4, True)
     assert points(book) == {"ann": 4}
-    assert book.knows(key_of(result(version="2"))), "what is on hold need not be judged again"
-    book.release(key_of(result(version="2")))
+    assert book.knows(result(version="2").key), "what is on hold need not be judged again"
+    book.release(result(version="2").key)
     assert points(book) == {"ann": 2}
     assert book.write(result(P, P, version="3")).after == 4
 
@@ -87,7 +87,7 @@ def test_a_self_check_never_stands_above_a_grade(book):
 
 def test_a_fault_of_ours_is_no_score(book, tmp_path):
     book.write(result(U))
-    assert not book.knows(key_of(result()))
+    assert not book.knows(result().key)
     row = only_row(book, tmp_path)
     assert (row["raw"], row["final"], row["ungraded"]) == ("", "", "True")
     book.write(result(P), submitted=0.0)
