@@ -26,7 +26,9 @@ class LadderError(Exception):
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
-        return f"{place}{self.what}" + (f"\n  -> {self.next}" if self.next else "")
+        text = f"{place}{self.what}" + (f"\n  -> {self.next}" if self.next else "")
+        # names in it may be a learner's: a terminal must not obey them
+        return "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in text)
 
 
 class UsageError(LadderError):

@@ -252,8 +252,8 @@ def _judge(
     message, detail = next((e[1], e[2]) for e in ends if e[0] is verdict)
     return CheckResult(
         name=one.name, claim=one.claim, points=one.points, observes=one.observes, must=one.must,
-        after=one.after, verdict=verdict, message=message[:MAX_MESSAGE],
-        detail="" if bench.sealed else detail, seeds=tuple(e[0] for e in ends),
+        after=one.after, verdict=verdict, message=plain.text(message)[:MAX_MESSAGE],
+        detail="" if bench.sealed else plain.text(detail), seeds=tuple(e[0] for e in ends),
         cpu=round(time.process_time() - start + bench.cpu - used, 4),
     )  # fmt: skip
 

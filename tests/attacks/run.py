@@ -14,9 +14,11 @@ import argparse
 import os
 import secrets
 import shutil
+import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,7 @@ import archives
 from cases import HERE, KINDS, Attack, read_families, texts, twin
 from grading import NOBODY, ROOT, Done, grade, users
 from host import Doors, adopt, changed, marked, snapshot, survivors
-from leaks import canaries, leaks
+from leaks import active, canaries, commands, leaks
 
 from autograder.manifest import load_course
 
@@ -91,7 +93,7 @@ def lay_out(place: Path, todo: Sequence[Entry], aim: dict[str, Any], mark: str) 
         folder = place / "submitted" / f"{one.lab}-{one.learner}"
         own = {**aim, "name": f"{mark}-{one.learner}"}
         if one.attack is not None and one.attack.raw is not None:
-            one.attack.raw(archives.Place(folder, one.kind, own, mark))
+            one.attack.raw(archives.Place(folder, one.kind, archives.half(one.kind, own, mark)))
             continue
         for name, text in texts(one.attack, one.kind, own, mark).items():
             path = folder / name
@@ -99,9 +101,9 @@ def lay_out(place: Path, todo: Sequence[Entry], aim: dict[str, Any], mark: str) 
             path.write_text(text)
 
 
-def attack_all(user: str, chosen: Sequence[tuple[Attack, str]], base: Path) -> Run:
+def attack_all(user: str, chosen: Sequence[tuple[Attack, str]], folder: Path) -> Run:
     """Grade these attacks in one run, and look at everything that it must not have changed."""
-    mark, todo, place = f"mk{secrets.token_hex(6)}", entries(chosen), base / user
+    mark, todo, place = f"mk{secrets.token_hex(6)}", entries(chosen), folder / user
     course = place / "course"
     shutil.copytree(HERE / "course", course)
     for name in ("submitted", "home", "tmp", "out", "cache"):
@@ -121,10 +123,12 @@ def attack_all(user: str, chosen: Sequence[tuple[Attack, str]], base: Path) -> R
         problems = [f"survived: {one}" for one in survivors(mark)]
         problems += [f"changed outside: {p}" for p in changed(before, snapshot(watched))]
         problems += [f"left in tmp: {p}" for p in sorted(os.listdir(place / "tmp"))]
-        problems += [f"left outside: {p}" for p in marked(mark, spared=[base])]
+        problems += [f"left outside: {p}" for p in marked(mark, spared=[folder])]
         problems += [f"came to the door: {name}" for name in doors.visitors()]
     known = canaries(load_course(course), bytes.fromhex(secret), {e.learner: e.lab for e in todo})
     problems += leaks(place / "out", (done.out, done.err), known)
+    problems += [what for text in (done.out, done.err) for what in commands(text)]
+    problems += [what for path in sorted((place / "out").rglob("*")) for what in active(path)]
     run = Run(user, todo, done, problems)
     if done.results:
         _judge(run)
@@ -136,12 +140,23 @@ def attack_all(user: str, chosen: Sequence[tuple[Attack, str]], base: Path) -> R
 def _give(place: Path, user: str) -> None:
     """Hand the run's folders to whoever grades; the secret is theirs alone, all else is open."""
     owner = NOBODY if user == "user" and not os.geteuid() else os.geteuid()
-    for path in (place, *place.rglob("*")):
-        if not path.is_symlink():
-            os.chown(path, owner, owner)
-            if path.is_dir():
-                path.chmod(0o777)
     (place / "cohort.toml").chmod(0o600)
+    for command in (
+        ["chown", "-hR", f"{owner}:{owner}", str(place)],
+        ["find", str(place), "-type", "d", "-exec", "chmod", "777", "{}", "+"],
+    ):
+        subprocess.run(command, check=True)
+
+
+@contextmanager
+def base() -> Iterator[Path]:
+    """Give an empty folder; what attacks make in it may be deeper than Python walks."""
+    folder = tempfile.mkdtemp(prefix="ladder-under-attack-")
+    os.chmod(folder, 0o755)
+    try:
+        yield Path(folder)
+    finally:
+        subprocess.run(["rm", "-rf", "--", folder], check=True)
 
 
 def _judge(run: Run) -> None:
@@ -212,10 +227,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.only:
         attacks = [a for a in attacks if options.only in f"{a.family}: {a.name}"]
     adopt()
-    with tempfile.TemporaryDirectory(prefix="ladder-under-attack-") as folder:
-        os.chmod(folder, 0o755)
+    with base() as folder:
         chosen = shared_out(attacks, options.all)
-        runs = [attack_all(user, some, Path(folder)) for user, some in chosen.items() if some]
+        runs = [attack_all(user, some, folder) for user, some in chosen.items() if some]
     for run in runs:
         count = sum(e.attack is not None for e in run.entries)
         print(f"\nas {run.user}: {count} hostile submissions, {run.done.cpu:.0f} CPU-s")

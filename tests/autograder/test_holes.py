@@ -419,3 +419,23 @@ def test_pictures_beyond_what_a_person_looks_at_cost_nothing():
     shown = {"output_type": "display_data", "data": {"image/png": picture(2000)}}
     kept = plain.outputs([[shown] * 30])[0]
     assert [("image/png" in item["data"]) for item in kept] == [True] * 15 + [False] * 15
+
+
+TALKS = '''
+@check(points=1, observes="returned")
+def named(work):
+    """A name is plain."""
+    name = work.name()
+    assert name == "ann", f"what is {name}?"
+'''
+
+
+def test_a_message_that_repeats_an_answer_commands_no_terminal(judged):
+    answer = r"\x1b]0;taken\x07\x9b2Jx\u202ey"
+    result = judged(f"def name(): return '{answer}'", checks=TALKS)
+    assert result.checks[0].message == "what is ]0;taken2Jxy?"
+
+
+def test_a_name_in_an_error_commands_no_terminal():
+    said = str(SubmissionError("\x1b]0;taken\x07.py is a link", "a\x9b.zip", "hand in\nplain files"))
+    assert said == "a\\x9b.zip: \\x1b]0;taken\\x07.py is a link\n  -> hand in\nplain files"
