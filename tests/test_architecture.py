@@ -26,7 +26,7 @@ FLOORS = (
     ("sandbox", "cells", "rehearsal", "worker", "judge"),
     (
         "desk", "fixtures", "grade", "court", "rig", "course", "bundle", "channel", "ledger",
-        "farmhand", "scheduler",
+        "farmhand", "scheduler", "storage",
     ),
     (
         "cohort", "gradebook", "regrade", "report", "feedback", "exports", "sync", "lint", "prove",
