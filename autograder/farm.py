@@ -14,21 +14,21 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import CancelledError
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from autograder import farmhand
 from autograder.channel import Found
 from autograder.court import Court, Job
 from autograder.errors import GraderError, LadderError, SubmissionError
 from autograder.farmhand import MAX_ANSWER, MAX_SAID, Answer, judge, written
 from autograder.manifest import Course
 from autograder.plain import CONTROL
-from autograder.scheduler import Farm, connected, crew, start
+from autograder.scheduler import Farm, connected, crew, deserted, gone, wait
 from autograder.submission import Submission
 from autograder.verdict import ENGINE, CheckResult, LabResult
 
@@ -70,6 +70,23 @@ def judge_far(
                 pass
             field = Field(client, farm, plan, court, partial(make_job, course, court, plan))
             yield from field.results([f for f in found if f.lab is lab])
+
+
+def walls(farm: Farm) -> tuple[str, tuple[str, ...]]:
+    """Return sandbox mode and layers of the farm's workers, as one of them says.
+
+    Raises UsageError for an address that is not safe or does not answer and when no worker comes,
+    GraderError when the worker cannot confine others' code.
+    """
+    with connected(farm) as client:
+        wait(client, farm)
+        with gone(farm):
+            data = client.submit(farmhand.walls, pure=False).result()
+    answer = _decoded(data)
+    if isinstance(answer, LadderError):
+        raise answer
+    mode, layers = msgspec.json.decode(answer.result, type=tuple[str, tuple[str, ...]])
+    return mode, layers
 
 
 class Field:
@@ -122,6 +139,9 @@ class Field:
     def _send(self, todo: Iterator[Found]) -> Iterator[Outcome]:
         """Send jobs as long as there is room; yield what cannot be read."""
         self._look()
+        while not self.room and not self.flying:  # nobody is there, yet or any more
+            time.sleep(TICK)
+            self._look()
         while len(self.flying) < self.room and self._light():
             one = next(todo, None)
             if one is None:
@@ -139,7 +159,7 @@ class Field:
         return sum(flight.size for flight in self.flying.values()) < MAX_BYTES
 
     def _submit(self, flight: Flight) -> None:
-        with self._gone():
+        with gone(self.farm):
             head, body = written(flight.job, flight.found.lab, self.sandboxed)
             future = self.client.submit(judge, head, body, pure=False)
             future.add_done_callback(self.landed.put)
@@ -156,7 +176,7 @@ class Field:
         """Return how a job ended; None when the workers that had it died."""
         from distributed import KilledWorker
 
-        with self._gone():
+        with gone(self.farm):
             if future.status == "error":
                 error = future.exception()
                 if isinstance(error, KilledWorker):
@@ -170,30 +190,14 @@ class Field:
         now = time.monotonic()
         if now - self.looked < TICK:
             return
-        with self._gone():
+        with gone(self.farm):
             if self.client.status != "running":
                 raise ConnectionError(self.client.status)
             threads = sum(crew(self.client, self.farm).values())
         self.looked, self.room = now, min(AHEAD * threads, MAX_AHEAD)
         self.seen = now if threads else self.seen
         if now - self.seen > self.farm.patience:
-            raise GraderError(
-                f"no worker has been there for {self.farm.patience:g} s",
-                self.farm.address,
-                f"{start(self.farm)}    and then the same command again",
-            )
-
-    @contextmanager
-    def _gone(self) -> Iterator[None]:
-        """Turn what Dask says when the connection is lost into one sentence."""
-        try:
-            yield
-        except (OSError, CancelledError, TimeoutError) as error:
-            raise GraderError(
-                f"the scheduler went away ({type(error).__name__})",
-                self.farm.address,
-                "start it and its workers, then the same command again: what is graded is kept",
-            ) from error
+            raise deserted(self.farm)
 
 
 def read_answer(
@@ -201,19 +205,28 @@ def read_answer(
 ) -> LabResult | LadderError:
     """Return what a worker answered: a result that fits what was asked of it, or an error."""
     try:
-        if type(data) is not bytes or len(data) > MAX_ANSWER:
-            raise GraderError("a worker's answer is too large or of no known form")
-        answer = msgspec.json.decode(data, type=Answer)
-        if answer.say != "result":
-            said = [CONTROL.sub("", text)[:MAX_SAID] for text in answer.why]
-            return (SubmissionError if answer.say == "refused" else GraderError)(*said)
+        answer = _decoded(data)
+        if isinstance(answer, LadderError):
+            return answer
         result = LabResult.from_json(bytes(answer.result))
         _compare(result, flight, checks, sandboxed)
-    except (msgspec.DecodeError, RecursionError) as error:
-        return GraderError(f"a worker's answer cannot be read: {error}", str(flight.found.path))
     except GraderError as error:
         return error
     return result
+
+
+def _decoded(data: bytes) -> Answer | LadderError:
+    """Return an answer that brings a result, or the error that it tells of or is."""
+    if type(data) is not bytes or len(data) > MAX_ANSWER:
+        return GraderError("a worker's answer is too large or of no known form")
+    try:
+        answer = msgspec.json.decode(data, type=Answer)
+    except (msgspec.DecodeError, RecursionError) as error:
+        return GraderError(f"a worker's answer cannot be read: {error}")
+    if answer.say == "result":
+        return answer
+    said = [CONTROL.sub("", text)[:MAX_SAID] for text in answer.why]
+    return (SubmissionError if answer.say == "refused" else GraderError)(*said)
 
 
 def _compare(

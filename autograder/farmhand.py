@@ -11,7 +11,7 @@ import fcntl
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import msgspec
@@ -73,9 +73,24 @@ def written(job: Job, lab: Lab, sandboxed: bool) -> tuple[bytes, bytes]:
 
 def judge(head: bytes, body: bytes) -> bytes:
     """Judge one job and return an `Answer` as JSON, whatever happens. Runs on a worker."""
+    return _answered(lambda: _judged(msgspec.json.decode(head, type=Order), body).to_json())
+
+
+def walls() -> bytes:
+    """Return, as an `Answer`, sandbox mode and layers of this machine. Runs on a worker."""
+    return _answered(lambda: msgspec.json.encode(_standing(_walls())))
+
+
+def _standing(layers: Layers | None) -> tuple[str, tuple[str, ...]]:
+    """Return mode and names of the layers that hold; mode D when none was asked for."""
+    if layers is None:
+        return "D", ()
+    return layers.mode, tuple(name for name, holds in layers.have.items() if holds)
+
+
+def _answered(work: Callable[[], bytes]) -> bytes:
     try:
-        order = msgspec.json.decode(head, type=Order)
-        answer = Answer(say="result", result=msgspec.Raw(_judged(order, body).to_json()))
+        answer = Answer(say="result", result=msgspec.Raw(work()))
     except SubmissionError as error:
         answer = Answer(say="refused", why=_said(error))
     except LadderError as error:
@@ -92,27 +107,22 @@ def _said(error: LadderError) -> tuple[str, str, str]:
 def _judged(order: Order, body: bytes) -> LabResult:
     if order.engine != ENGINE:
         raise _stale(f"this course program is engine {ENGINE}, engine {order.engine} was asked for")
-    walls = _walls() if order.sandboxed else None
-    result = _once(order, body, walls)
+    mode, layers = _standing(_walls() if order.sandboxed else None)
+    result = _once(order, body, mode, layers)
     if result.ungraded:  # our fault, or a judge that has died since the last job: afresh, once
         KEEPER.forget(order.lab)
-        result = _once(order, body, walls)
+        result = _once(order, body, mode, layers)
     return result
 
 
-def _once(order: Order, body: bytes, walls: Layers | None) -> LabResult:
-    mode = walls.mode if walls else "D"
+def _once(order: Order, body: bytes, mode: str, layers: tuple[str, ...]) -> LabResult:
     with KEEPER.hall(order.lab, order.version, mode) as hall, own_slot() as slot:
-        return hall.court.judge(_job(order, body, walls, slot), Boxes(hall.launcher, slot))
-
-
-def _job(order: Order, body: bytes, walls: Layers | None, slot: int) -> Job:
-    files = unpacked(order.files, body)
-    return Job(
-        Submission(order.lab, order.learner, files, order.time, order.path), order.seeds,
-        order.desk_seed, sealed=order.sealed, epoch=order.epoch, mode=walls.mode if walls else "D",
-        layers=tuple(n for n, holds in walls.have.items() if holds) if walls else (), slot=slot,
-    )  # fmt: skip
+        files = unpacked(order.files, body)
+        job = Job(
+            Submission(order.lab, order.learner, files, order.time, order.path), order.seeds,
+            order.desk_seed, order.sealed, order.epoch, mode, layers, slot=slot,
+        )  # fmt: skip
+        return hall.court.judge(job, Boxes(hall.launcher, slot))
 
 
 def _walls() -> Layers:

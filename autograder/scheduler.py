@@ -11,13 +11,14 @@ from __future__ import annotations
 import ipaddress
 import stat
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from autograder.errors import UsageError
+from autograder.errors import GraderError, UsageError
 
 if TYPE_CHECKING:
     from distributed import Client, Security
@@ -27,7 +28,7 @@ CONNECT = 15  # seconds until a scheduler that does not answer is not there
 MAX_GRAPH = 1 << 30  # bytes of a job of which Dask need not warn
 FILES = ("ca.pem", "cert.pem", "key.pem")
 SETTINGS = ("ca-file", "client.cert", "client.key")  # Dask's names, in distributed.comm.tls
-PAGE = "see docs/instructors/many-machines.md"
+PAGE = "see docs/instructors/dask.md"
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def connected(farm: Farm) -> Iterator[Client]:
                 farm.address, security=security, timeout=CONNECT, set_as_default=False,
                 direct_to_workers=False,
             )  # fmt: skip
-        except (OSError, TimeoutError) as error:
+        except OSError as error:
             raise UsageError(
                 f"no scheduler answers: {error}",
                 farm.address,
@@ -69,6 +70,37 @@ def start(farm: Farm) -> str:
     """Return what to type for a worker."""
     tls = " --tls-ca-file ca.pem --tls-cert cert.pem --tls-key key.pem"
     return f"dask worker {farm.address} --nthreads 1" + ("" if _plain(farm) else tls)
+
+
+def wait(client: Client, farm: Farm) -> None:
+    """Wait for the first worker. Raises GraderError when none comes."""
+    try:
+        client.wait_for_workers(1, timeout=farm.patience)
+    except TimeoutError:
+        raise deserted(farm) from None
+    crew(client, farm)
+
+
+def deserted(farm: Farm) -> GraderError:
+    """Return what is said when there is nobody to judge."""
+    return GraderError(
+        f"no worker has been there for {farm.patience:g} s",
+        farm.address,
+        f"{start(farm)}    and then the same command again",
+    )
+
+
+@contextmanager
+def gone(farm: Farm) -> Iterator[None]:
+    """Turn what Dask raises when the connection is lost into one sentence."""
+    try:
+        yield
+    except (OSError, CancelledError) as error:
+        raise GraderError(
+            f"the scheduler went away ({type(error).__name__})",
+            farm.address,
+            "start it and its workers, then the same command again: what is graded is kept",
+        ) from error
 
 
 def crew(client: Client, farm: Farm) -> dict[str, int]:
