@@ -75,7 +75,7 @@ def _write(folder: Path, name: str, data: bytes, seconds: float) -> Path:
     """Write one member below a folder. Raises SubmissionError for a name that cannot be."""
     place = Path(folder, name)
     if ".." in place.parts or not place.is_relative_to(folder) or "\0" in name:
-        raise SubmissionError(f"{shown(name)} leads out of the folder", "", "hand in plain files")
+        raise SubmissionError(f"{shown(name)} leads out of the folder", "", "pack it again")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         if place.exists():

@@ -76,7 +76,9 @@ def _refuse_name(learner: str, path: Path) -> None:
     plain = learner.translate(JOINERS).isprintable() and learner.strip(". ") and "/" not in learner
     if not plain or len(learner.encode("utf-8", "replace")) > MAX_ID:
         raise SubmissionError(
-            f"{shown(learner[:60])} is no learner's id", shown(path), "rename the file or folder"
+            f"{shown(learner[:60])} is no learner's id",
+            shown(path),
+            "rename the file or folder: at most 150 bytes, nothing that cannot be seen",
         )
 
 
@@ -154,7 +156,9 @@ def _of_entry(course: Course, entry: Path, lab: Lab | None) -> Iterator[Found]:
         return
     if entry.is_symlink():
         if folder or is_taken(entry.name, course.labs):
-            raise SubmissionError("this is a link", shown(entry), "put the files themselves here")
+            raise SubmissionError(
+                "this is a link", shown(entry), "put the file or folder itself here"
+            )
         return
     if not folder:
         name = said(stem(entry.name), course.labs)

@@ -17,6 +17,7 @@ TAKEN = (".ipynb", ".zip", ".tar.gz", ".tgz", ".ipynb.txt", ".ipynb.json")
 FOREIGN = (".rar", ".7z", ".tar", ".tar.bz2", ".tar.xz", ".doc", ".docx", ".dbc", ".gz")
 TOLD = (".py", ".pdf", ".html", ".txt")  # only when the rest of the name says whose it is
 
+MAX_NAME = 255  # characters, as many as a file system allows
 AGAIN = re.compile(r" \(\d{1,2}\)$")  # a browser's second download of the same file
 EXCHANGE = re.compile(r"(?P<learner>[^+]+)\+(?P<lab>[^+]+)\+(?P<time>[^+]+)(?:\+[^+]*)?")
 MOODLE = re.compile(
@@ -51,6 +52,8 @@ def stem(name: str) -> str:
 def said(name: str, labs: Collection[str]) -> Name:
     """Return what a name without ending says. What it does not say about is the learner's id."""
     name = unicodedata.normalize("NFC", name)
+    if len(name) > MAX_NAME:
+        return Name(name)
     found = EXCHANGE.fullmatch(name)
     if found and found["lab"] in labs:
         return Name(found["learner"], found["lab"], "", _time(found["time"]))

@@ -61,7 +61,7 @@ def read_cells(data: bytes, where: str) -> list[Cell]:
     try:
         # skips outputs without making anything of them: 100 MB of them cost their bytes, no more
         book: Any = msgspec.to_builtins(msgspec.json.decode(data, type=_Notebook))
-    except (msgspec.MsgspecError, RecursionError):
+    except (ValueError, RecursionError):  # what is wrong with it, the slower way can tell
         book = _parsed(data, where)
     return _bounded([_cell(cell) for cell in _cells(book, where)], where)
 
@@ -105,7 +105,7 @@ def _is_plain(data: bytes) -> bool:
     """Tell format 4 in UTF-8 from what has to be written anew."""
     try:
         return msgspec.json.decode(data, type=_Notebook).nbformat == 4
-    except (msgspec.MsgspecError, RecursionError):
+    except (ValueError, RecursionError):
         return False
 
 
@@ -158,7 +158,7 @@ def _text(data: bytes, where: str) -> str:
         raise SubmissionError(f"the notebook {what}", where, SAVE)
     for encoding in (json.detect_encoding(data), "cp1252"):
         try:
-            return data.decode(encoding).removeprefix("\ufeff")
+            return data.decode(encoding).removeprefix("\ufeff").rstrip("\0")
         except UnicodeDecodeError:
             continue
     raise SubmissionError("the notebook is in no encoding known here", where, SAVE)
@@ -199,7 +199,7 @@ def _no_json(text: str, error: json.JSONDecodeError, where: str) -> SubmissionEr
         )
     if not start.startswith(("{", "[")):
         return SubmissionError("this is not a notebook: it is not JSON", where, SAVE)
-    if error.pos >= len(text.rstrip("\0 \t\r\n")) - 1 or error.msg.startswith("Unterminated"):
+    if len(text.rstrip()) - error.pos < 12 or error.msg.startswith("Unterminated"):
         return SubmissionError(
             f"the notebook ends in the middle, in line {error.lineno}: it was not saved or"
             " uploaded whole", where, SAVE,

@@ -71,10 +71,10 @@ def read(lab: Lab, path: Path, learner: str, time: float = 0.0) -> Submission:
     """Read a folder, an archive or a single file as a submission. Raises SubmissionError."""
     where = shown(path)
     if path.is_symlink():
-        raise SubmissionError("this is a link", where, "hand in plain files")
+        raise SubmissionError("this is a link", where, archive.ITSELF)
     if path.is_dir():
         return read_folder(lab, path, learner, time)
-    data = archive.read_file(path, MAX_RAW, path.name, where)
+    data = archive.read_file(path, MAX_RAW, "this file", where)
     return _gather(lab, archive.of_bytes(path.name, data, where), Submission(
         lab.id, learner, {}, time, where))  # fmt: skip
 
@@ -118,7 +118,7 @@ def _refuse_way_out(name: str, where: str) -> None:
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\0" in name:
         raise SubmissionError(
-            f"{shown(name)} leads out of the folder", where, "hand in plain files"
+            f"{shown(name)} leads out of the folder", where, "pack the lab's folder again"
         )
 
 
@@ -213,7 +213,7 @@ def _refuse_name(name: str, folded: set[str], where: str) -> None:
 
 def _tidy(lab: Lab, packed: str, name: str, data: bytes, where: str) -> bytes:
     """Return a file as it is graded: a notebook in plain form, everything else as it is."""
-    place = f"{where}: {shown(packed)}"
+    place = where if where.endswith(shown(packed)) else f"{where}: {shown(packed)}"
     if name == lab.file.main and lab.notebook:
         made = notebook.plain(data, _suffix(packed) == ".py", place)
         _refuse_other_labs(lab, read_cells(made, place), place)
