@@ -15,11 +15,12 @@ from typing import Any
 from autograder import plain
 from autograder.course import nbgrader_api
 from autograder.desk import write_whole
-from autograder.errors import SubmissionError
+from autograder.errors import GraderError, SubmissionError
 from autograder.manifest import Lab
 from autograder.submission import Submission, source
 from autograder.verdict import CheckResult, LabResult, Verdict
 
+BUSY = 30_000  # milliseconds
 SIGN = {Verdict.PASSED: "✓", Verdict.UNGRADED: "!"}
 
 
@@ -30,6 +31,9 @@ class Formgrader:
         self.folder = folder
         api = nbgrader_api(folder)
         self.book = api.gradebook
+        if self.book.db.get_bind().dialect.name == "sqlite":  # formgrader may be writing just now
+            self.book.db.connection().exec_driver_sql(f"PRAGMA busy_timeout = {BUSY}")
+            self.book.db.rollback()
 
     def __enter__(self) -> Formgrader:
         return self
@@ -43,7 +47,23 @@ class Formgrader:
         self.book.close()
 
     def write(self, lab: Lab, submission: Submission, result: LabResult) -> None:
-        """Write one result: the notebook first, then the scores in one transaction."""
+        """Write one result: the notebook first, then the scores in one transaction.
+
+        Raises GraderError when it cannot be written; nbgrader's gradebook is as it was then.
+        """
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            self._write(lab, submission, result)
+        except (OSError, SQLAlchemyError) as error:
+            self.book.db.rollback()
+            raise GraderError(
+                f"nbgrader's gradebook or notebook cannot be written: {error}".splitlines()[0],
+                str(self.folder),
+                "type the same again: what is graded is only written there",
+            ) from error
+
+    def _write(self, lab: Lab, submission: Submission, result: LabResult) -> None:
         folder = self.folder / "autograded" / submission.learner / lab.id
         folder.mkdir(parents=True, exist_ok=True)
         body = json.dumps(rebuilt(lab, submission, result), indent=1, ensure_ascii=False)

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from autograder.channel import MAX_ID
+from autograder.channel import JOINERS, MAX_ID
 from autograder.desk import write_whole
 from autograder.errors import GraderError, UsageError
 from autograder.verdict import MAX_RESULT, LabResult
@@ -105,6 +105,20 @@ def read_sheet(path: Path, labs: Collection[str] = ()) -> Sheet:
     return sheet
 
 
+def refuse_stranger(sheet: Sheet, course: str, epochs: Collection[str], where: Path) -> None:
+    """Raise UsageError for a sheet of another course or of another secret."""
+    for what, theirs, ours in (
+        ("course", sheet.course, [course]),
+        ("seed epoch", sheet.result.epoch, sorted(epochs)),
+    ):
+        if theirs not in ours:
+            raise UsageError(
+                f"this result is of {what} {theirs!r}, the gradebook of {', '.join(ours)!r}",
+                str(where),
+                "nothing was written: leave that folder out",
+            )
+
+
 def _wrong(sheet: Sheet, labs: Collection[str]) -> Iterator[str]:
     """Yield what no sheet of ours has."""
     result = sheet.result
@@ -115,7 +129,8 @@ def _wrong(sheet: Sheet, labs: Collection[str]) -> Iterator[str]:
         yield f"there is no lab {result.lab[:40]!r}"
     if not all(word.isprintable() and len(word) <= MAX_WORD for word in (*words, *result.layers)):
         yield "a word is too long or not printable"
-    if not result.learner.isprintable() or not 0 < len(result.learner.encode()) <= MAX_ID:
+    learner = result.learner.translate(JOINERS)
+    if not learner.isprintable() or not 0 < len(result.learner.encode()) <= MAX_ID:
         yield "the learner's id"
     if result.mode not in ("A", "B", "C", "D") or len(result.layers) > MAX_LAYERS:
         yield "the sandbox"

@@ -31,7 +31,11 @@ class Summary:
     checks: dict[tuple[str, str], tuple[float, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.start = self.clock()
+        self.start = self.begun = self.clock()
+
+    def begin(self) -> None:
+        """Start the clock of what is left: what was known has been looked up."""
+        self.begun = self.clock()
 
     @property
     def done(self) -> int:
@@ -46,7 +50,8 @@ class Summary:
     @property
     def left(self) -> float:
         """Seconds that the rest will take if it is like what was done; 0 before there is any."""
-        return self.wall / self.done * (self.total - self.known - self.done) if self.done else 0.0
+        todo = self.total - self.known - self.done
+        return (self.clock() - self.begun) / self.done * todo if self.done else 0.0
 
     def add(self, end: LabResult | LadderError) -> None:
         """Count one outcome in."""

@@ -21,7 +21,7 @@ FLOORS = (
         "seeds", "check", "manifest", "policy", "standing", "summary", "wire", "values", "outgoing",
         "incoming", "archive", "notebook", "submission", "naming", "sheet",
         "evidence", "handout", "pages", "documents", "mutants", "lies", "plain", "preprocessors",
-        "measures", "tally", "ratings", "webpage", "charts", "spreadsheet",
+        "measures", "tally", "ratings", "webpage", "sidebyside", "charts", "spreadsheet",
     ),
     ("sandbox", "cells", "rehearsal", "worker", "judge"),
     (
@@ -29,7 +29,7 @@ FLOORS = (
         "farmhand", "scheduler", "storage",
     ),
     (
-        "cohort", "gradebook", "regrade", "report", "feedback", "exports", "sync", "lint", "prove",
+        "cohort", "gradebook", "regrade", "account", "report", "feedback", "exports", "sync", "lint", "prove",
         "new", "similar", "path",
         "pytest_plugin", "formgrade", "demo", "warm", "farm",
     ),

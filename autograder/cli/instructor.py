@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import click
+from msgspec.structs import replace
 
-from autograder.cli import context
+from autograder.cli import context, grading
+from autograder.cli.grading import FOLDER
 from autograder.cli.groups import ensure
-from autograder.errors import LadderError, SubmissionError, UsageError
-
-FOLDER = click.Path(path_type=Path)
+from autograder.errors import UsageError
 
 
 @click.command()
@@ -24,43 +22,112 @@ FOLDER = click.Path(path_type=Path)
 @click.option(
     "--cohort", "cohort_file", type=FOLDER, help="cohort.toml, when it is not above PATH."
 )
-@click.option("--workers", default=0, help="How many at a time; 0: one for each core.")
-@click.option("--without-sandbox", is_flag=True, help="Run learners' code unconfined; is stamped.")
+@grading.GRADEBOOK
+@grading.WORKERS
+@click.option("--shard", metavar="I/N", help="Only the I-th of N parts; result files go to OUT.")
+@click.option("--again", is_flag=True, help="Judge what is graded already, too.")
+@click.option("--alias", multiple=True, metavar="OLD=NEW", help="A learner who has a new id.")
+@grading.UNSAFE
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON result per line.")
-def grade(
-    path: Path,
-    lab_id: str | None,
-    learner: str | None,
-    out: Path | None,
-    cohort_file: Path | None,
-    workers: int,
-    without_sandbox: bool,
-    as_json: bool,
-) -> None:
-    """Grade submissions: a file, a folder or zip of them, or nbgrader's submitted/ tree."""
-    from autograder.channel import find, unpacked
-    from autograder.cohort import Plan, judge_all
+def grade(path: Path, lab_id: str | None, learner: str | None, **given: Any) -> None:
+    """Grade submissions: a file, a folder or zip of them, or nbgrader's submitted/ tree.
+
+    What is graded already is not graded again. Stopped at any time, the same line goes on where
+    it stopped.
+    """
+    from autograder.channel import find, renamed, unpacked
     from autograder.manifest import load_course
-    from autograder.policy import find_cohort, read_cohort
+    from autograder.policy import RULES, aliases
 
     course = load_course()
-    stack = ExitStack()
-    found = find(
-        course, stack.enter_context(unpacked(course, path)), course.lab(lab_id) if lab_id else None
-    )
-    found = [f for f in found if learner in (None, f.learner)]
+    rules = grading.read_rules(given["cohort_file"], path, course)
+    alias = aliases(given["alias"], rules or RULES)
+    with unpacked(course, path) as place:
+        found = find(course, place, course.lab(lab_id) if lab_id else None)
+        found = [f for f in renamed(found, alias) if learner in (None, f.learner)]
+        raise SystemExit(_grade(course, path, found, replace(rules or RULES, alias=alias), given))
+
+
+def _grade(course: Any, path: Path, found: list[Any], rules: Any, given: dict[str, Any]) -> int:
+    """Grade what was found; return the exit code."""
+    from autograder.cohort import Plan, shard
+
+    if given["shard"]:
+        found = shard(found, *_numbers(given["shard"]))
     for lab in {f.lab.id: f.lab for f in found}.values():
         context.install_needs(lab)
-    cohort_path = cohort_file or find_cohort(path)
-    secret = read_cohort(cohort_path).key if cohort_path else b""
-    mode, layers = sandbox_mode(without_sandbox)
-    plan = Plan(secret, mode, layers, workers, tuple(context.binds()))
-    if not secret and not as_json:
+    mode, layers = grading.sandbox_mode(given["without_sandbox"])
+    secret = rules.key
+    plan = Plan(secret, mode, layers, given["workers"], tuple(context.binds()))
+    if not secret and not given["as_json"]:
         click.echo("No cohort.toml here: this is a self-check on public data, not a grade.")
-    results = judge_all(course, found, plan)
-    with stack:
-        code = _report(results, len(found), _out(out, path), _course_of(path), as_json)
-    raise SystemExit(code)
+    out = _out(given["out"], path)
+    if given["shard"]:
+        return _into_files(course, found, plan, out, given)
+    return _into_book(course, path, found, plan, out, rules, given)
+
+
+def _into_files(course: Any, found: list[Any], plan: Any, out: Path, given: dict[str, Any]) -> int:
+    """Grade a shard: a file for each result, no gradebook."""
+    from autograder.cohort import judge_all, unjudged
+    from autograder.ledger import Ledger
+    from autograder.summary import Summary
+
+    ledger, summary = Ledger(out / "results", course.file.title), Summary(len(found))
+
+    def known(_: Any, key: Any) -> None:
+        summary.known += 1
+
+    def keep(one: Any, result: Any) -> Any:
+        ledger.write(result, one.time)
+        return result
+
+    todo = found if given["again"] else unjudged(found, plan, ledger.knows, known)
+    grading.run(judge_all(course, todo, plan), summary, keep, given["as_json"])
+    _say(summary, out / "results", given["as_json"])
+    return summary.code
+
+
+def _into_book(
+    course: Any, path: Path, found: list[Any], plan: Any, out: Path, rules: Any,
+    given: dict[str, Any],
+) -> int:  # fmt: skip
+    """Grade into the gradebook, then write table and report."""
+    from autograder.cohort import judge_all, unjudged
+    from autograder.summary import Summary
+
+    summary = Summary(len(found))
+    with (
+        grading.open_book(given["address"], out, course) as book,
+        grading.formgrader(path) as form,
+    ):
+        book.claim()
+        known = grading.recall(book, form, given["as_json"], summary)
+        todo = found if given["again"] else unjudged(found, plan, book.knows, known)
+        keep = grading.keeper(book, form)
+        grading.run(judge_all(course, todo, plan), summary, keep, given["as_json"])
+        grading.write_tables(book, rules, out)
+    _say(summary, out, given["as_json"])
+    return summary.code
+
+
+def _say(summary: Any, out: Path, as_json: bool) -> None:
+    if not as_json:
+        first, *rest = summary.lines()
+        click.echo("\n".join(["", f"{first}  ->  {out}", *rest]))
+
+
+def _numbers(text: str) -> tuple[int, int]:
+    number, mark, of = text.partition("/")
+    if not (mark and number.isdecimal() and of.isdecimal()):
+        raise UsageError(f"{text!r} is no shard", "--shard", "--shard 1/8 to --shard 8/8")
+    return int(number), int(of)
+
+
+def _out(out: Path | None, path: Path) -> Path:
+    folder = out or (path if path.is_dir() else path.parent).parent / "graded"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 @click.group()
@@ -97,92 +164,6 @@ def publish(folder: Path) -> None:
     click.echo(f"{count} files in {folder}. Try it: cd {folder} && ./ladder up")
 
 
-def sandbox_mode(without: bool) -> tuple[str, tuple[str, ...]]:
-    """Return this machine's sandbox mode. Raises UsageError when it cannot hold others' work."""
-    from autograder.sandbox import detect
-
-    if without:
-        return "D", ()
-    layers = detect()
-    if layers.mode not in "AB":
-        why = "; ".join(f"{m.layer}: {m.why} ({m.remedy})" for m in layers.missing)
-        raise UsageError(
-            f"this machine cannot confine others' code: {why}",
-            "sandbox",
-            "mend that, or add --without-sandbox for code that you trust",
-        )
-    return layers.mode, tuple(name for name, holds in layers.have.items() if holds)
-
-
-def _course_of(path: Path) -> Path | None:
-    """Return the nbgrader course that submissions lie in; nbgrader is loaded only then."""
-    for folder in path.resolve().parents:
-        if (folder / "nbgrader_config.py").is_file() and (folder / "source").is_dir():
-            ensure(["nbgrader"])
-            return folder
-    return None
-
-
-def _out(out: Path | None, path: Path) -> Path:
-    folder = out or (path if path.is_dir() else path.parent).parent / "graded"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def _report(outcomes: Any, total: int, out: Path, course: Path | None, as_json: bool) -> int:
-    """Write each result before it is shown, then table and report. Returns the exit code."""
-    from autograder.gradebook import Gradebook
-
-    start, refused, ours = time.monotonic(), 0, 0
-    with ExitStack() as stack:
-        book = stack.enter_context(Gradebook(out / "gradebook.db"))
-        form = stack.enter_context(_formgrader(course)) if course else None
-        for number, (found, result) in enumerate(outcomes, 1):
-            if isinstance(result, LadderError):
-                mine = not isinstance(result, SubmissionError)
-                refused, ours = refused + (not mine), ours + mine
-                click.echo(f"{'ungraded' if mine else 'refused'}: {result}", err=True)
-                continue
-            book.write(result, found.time)
-            if form is not None:
-                form.write(found.lab, found.read(), result)
-            ours += result.ungraded
-            click.echo(
-                result.to_json().decode() if as_json else _line(result, number, total, start)
-            )
-        _write_tables(book, out)
-    if not as_json:
-        click.echo(f"\n{total - refused} graded, {refused} refused, {ours} ungraded  ->  {out}")
-    return 3 if ours else 1 if refused else 0
-
-
-def _formgrader(course: Path) -> Any:
-    from autograder.formgrade import Formgrader
-
-    return Formgrader(course)
-
-
-def _line(result: Any, number: int, total: int, start: float) -> str:
-    marks = "".join(
-        click.style(context.MARK[c.verdict][0], fg=context.MARK[c.verdict][1])
-        for c in result.checks
-    )
-    left = (time.monotonic() - start) / number * (total - number)
-    eta = f"  {left:4.0f} s left" if number < total else ""
-    score = f"{result.points:g}/{result.possible:g}"
-    return f"[{number}/{total}] {result.lab} {result.learner:<20} {score:>8}  {marks}{eta}"
-
-
-def _write_tables(book: Any, out: Path) -> None:
-    from autograder.desk import write_whole
-    from autograder.gradebook import write_csv
-    from autograder.policy import RULES
-    from autograder.report import page
-
-    write_csv(out / "grades.csv", book.records(), RULES, book.labs())
-    write_whole(out / "report.html", page(list(book.results())).encode())
-
-
 @click.command()
 @click.option("--size", default=30, show_default=True, help="How many learners.")
 @click.option("--lab", "labs", multiple=True, metavar="LAB", help="Only these labs.")
@@ -197,7 +178,7 @@ def demo(
 
     from autograder.channel import find
     from autograder.cli.install import missing
-    from autograder.cohort import Plan, judge_all
+    from autograder.cohort import Plan
     from autograder.demo import make_class
     from autograder.manifest import load_course
     from autograder.policy import make_cohort, read_cohort
@@ -215,11 +196,12 @@ def demo(
         context.install_needs(lab)
     for line in make_class(chosen, folder, size):
         click.echo(f"  {line}")
-    mode, layers = sandbox_mode(without_sandbox)
-    secret = read_cohort(make_cohort(folder, "A class to look at")).key
+    mode, layers = grading.sandbox_mode(without_sandbox)
+    rules = read_cohort(make_cohort(folder, "A class to look at"))
     found = find(one, folder / "submitted")
-    plan = Plan(secret, mode, layers, 0, tuple(context.binds()))
-    code = _report(judge_all(one, found, plan), len(found), folder, None, False)
+    plan = Plan(rules.key, mode, layers, 0, tuple(context.binds()))
+    given = {"address": None, "again": False, "as_json": False}
+    code = _into_book(one, folder, found, plan, folder, rules, given)
     click.echo(f"report:    {folder / 'report.html'}\ngradebook: {folder / 'grades.csv'}")
     if not no_browser:
         for name in ("report.html", "grades.csv"):

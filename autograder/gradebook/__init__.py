@@ -5,6 +5,7 @@ it once. Lateness is policy and is applied when grades are read, not here.
 """
 
 from autograder.gradebook.book import Change, Gradebook
+from autograder.gradebook.reading import standing
 from autograder.gradebook.spreadsheet import COLUMNS, write_csv
 
-__all__ = ["COLUMNS", "Change", "Gradebook", "write_csv"]
+__all__ = ["COLUMNS", "Change", "Gradebook", "standing", "write_csv"]
