@@ -44,6 +44,7 @@ def unpacked(course: Course, path: Path) -> Iterator[Path]:
             refused = _unpack(archive, path, Path(folder))
         place = Path(folder, top)
         below = {n.removeprefix(top): why for n, why in refused.items() if n.startswith(top)}
+        place.mkdir(exist_ok=True)
         (place / NOTE).write_text(json.dumps(below))
         yield place
 
@@ -120,7 +121,9 @@ def _is_class(course: Course, names: Sequence[str], top: str) -> bool:
     mains = {lab.file.main for lab in course.labs.values()}
     if any(len(parts) == 1 and parts[0] in (*mains, SLIP) for parts in paths):
         return False
-    if any(len(parts) > 2 and parts[1] in course.labs for parts in paths):
+    if any(len(parts) > 2 and parts[1] in course.labs for parts in paths):  # LEARNER/LAB/
+        return True
+    if any(len(p) == 3 and p[0] in course.labs and p[2] in mains for p in paths):  # LAB/LEARNER/
         return True
     named = [said(stem(parts[0]), course.labs) for parts in paths]
     if any((one.lab and one.learner) or one.number for one in named):

@@ -101,9 +101,9 @@ def find(
     found = list(_find(course, path, lab, lambda entry, why: lost.append((entry, why))))
     if not found and lost:
         raise lost[0][1]
+    found = _noted(course, path, found)
     if not found:
         raise UsageError("no submissions here", shown(path), "ladder grade FOLDER --lab LAB")
-    found = _noted(course, path, found)
     for entry, why in lost:
         if skip is not None:
             skip(why)
@@ -171,6 +171,10 @@ def _of_entry(course: Course, entry: Path, lab: Lab | None) -> Iterator[Found]:
         for known in inner:
             if lab is None or known == lab.id:
                 yield _at(course.labs[known], Name(learner), entry / known)
+    elif entry.name in course.labs:  # LAB/LEARNER/files
+        if not lab or entry.name == lab.id:
+            for one in sorted(entry.iterdir()):
+                yield from _of_entry(course, one, course.labs[entry.name])
     elif not lab or said(entry.name, course.labs).lab in ("", lab.id):
         yield _one(course, entry, lab)
 
@@ -191,6 +195,8 @@ def _one(course: Course, path: Path, lab: Lab | None) -> Found:
                               " `ladder grade FOLDER --lab LAB`")  # fmt: skip
     if lab is not None and name.lab not in ("", lab.id):
         raise UsageError(f"its name says that it is for {name.lab}, not for {lab.id}", shown(path))
+    if not name.learner:  # LEARNER/LAB, named by itself
+        name = replace(name, learner=path.resolve().parent.name)
     return _at(lab or course.labs[name.lab], name, path)
 
 
@@ -225,7 +231,8 @@ def _lost(course: Course, fallback: Lab, path: Path, why: UsageError) -> Found:
 def _noted(course: Course, path: Path, found: list[Found]) -> list[Found]:
     """Refuse the submissions of which a part could not be unpacked."""
     note = path / NOTE
-    refused = json.loads(note.read_text()) if note.is_file() else {}
+    refused = json.loads(note.read_text()) if path.is_dir() and note.is_file() else {}
+    fallback = found[0].lab if found else next(iter(course.labs.values()))
     for name, (what, todo) in refused.items():
         place = path / name
         why = SubmissionError(what, shown(name), todo)
@@ -233,7 +240,7 @@ def _noted(course: Course, path: Path, found: list[Found]) -> list[Found]:
         for one in hit:
             found[found.index(one)] = replace(one, why=why)
         if not hit:
-            found.append(_lost(course, found[0].lab, path / Path(name).parts[0], why))
+            found.append(_lost(course, fallback, path / (name.split("/")[0] or "?"), why))
     return found
 
 

@@ -104,6 +104,7 @@ def plain(data: bytes, script: bool, where: str) -> bytes:
 def _is_plain(data: bytes) -> bool:
     """Tell format 4 in UTF-8 from what has to be written anew."""
     try:
+        data.decode()  # outputs are skipped without being looked at
         return msgspec.json.decode(data, type=_Notebook).nbformat == 4
     except (ValueError, RecursionError):
         return False

@@ -317,7 +317,7 @@ def test_the_table_on_the_site_is_what_happens(ends, caused):
     rows += [[GROUPS[3], title, outcome([error])] for title, error in caused.items()]
     rows.sort(key=lambda row: GROUPS.index(row[0]))
     text = [*HEAD, f"{len(rows)} cases."]
-    table = {"text": text, "columns": ["", "What is handed in", "What happens"], "rows": rows}
+    table = {"text": text, "columns": ["Kind", "What is handed in", "What happens"], "rows": rows}
     if os.environ.get("ODD_KEEP"):
         RESULTS.write_text(json.dumps(table, indent=1, ensure_ascii=False) + "\n")
     kept = json.loads(RESULTS.read_text())
