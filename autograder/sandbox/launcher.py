@@ -121,9 +121,14 @@ class Launcher:
         """Open a box with `files` in its folder."""
         cleanup = contextlib.ExitStack()
         ours, theirs = socket.socketpair()
-        with theirs:
-            order = self.order(limits or Limits(), env or {}, slot, cleanup)
-            self.ask(order.as_dict(), [theirs.fileno()])
+        try:
+            with theirs:
+                order = self.order(limits or Limits(), env or {}, slot, cleanup)
+                self.ask(order.as_dict(), [theirs.fileno()])
+        except BaseException:
+            ours.close()
+            cleanup.close()
+            raise
         box = Box(ours, cleanup)
         try:
             box.ready()
