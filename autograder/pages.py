@@ -159,14 +159,17 @@ def _proven(lab: Lab, m: str, holds: Mapping[str, bool]) -> str:
 def measured(title: str, source: str, found: Mapping[str, Any] | None) -> str:
     """Return a page of measured figures.
 
-    found: {"text": [...], "columns": [...], "rows": [[...]], "notes": [...]}
+    found: {"text": [...], "columns": [...], "rows": [[...]], "notes": [...], "after": [...]};
+    text and after are paragraphs above and below.
     """
     top = head(title, source) + "\n"
     if not found:
         return top + "Not measured yet.\n"
     text = "".join(f"{line}\n\n" for line in found.get("text", []))
     notes = "".join(f"- {line}\n" for line in found.get("notes", []))
-    return top + text + table(found["columns"], found["rows"]) + (f"\n{notes}" if notes else "")
+    after = "".join(f"\n{line}\n" for line in found.get("after", []))
+    rows = table(found["columns"], found["rows"])
+    return top + text + rows + (f"\n{notes}" if notes else "") + after
 
 
 def commands(helps: Mapping[str, str]) -> str:

@@ -20,6 +20,12 @@ from autograder.manifest import Course, Lab
 NAV = re.compile(r"(  # nav: begin\n).*?(  # nav: end)", re.DOTALL)
 CARDS = re.compile(r"(<!-- cards: begin -->\n).*?(<!-- cards: end -->)", re.DOTALL)
 
+MEASURED = {
+    "bench": "What grading costs",
+    "attacks": "What attacks on the grader got",
+    "odd": "What odd submissions get",
+}
+
 Plan = dict[Path, bytes]
 Checks = Mapping[str, Mapping[str, Check]]
 
@@ -54,11 +60,11 @@ def _pages(course: Course, checks: Checks, helps: Mapping[str, str]) -> Plan:
     made["reference/cli.md"] = pages.commands(helps)
     made["reference/roles.md"] = pages.roles(labs, {n: p.holds for n, p in proofs.items()})
     made["reference/prove.md"] = pages.proofs(proofs)
-    results = course.root / "tests" / "bench" / "results.json"
-    figures = json.loads(read(results)) if results.is_file() else None
-    made["reference/bench.md"] = pages.measured(
-        "What grading costs", "tests/bench/results.json", figures
-    )
+    for name, title in MEASURED.items():
+        source = f"tests/{name}/results.json"
+        results = course.root / source
+        figures = json.loads(read(results)) if results.is_file() else None
+        made[f"reference/{name}.md"] = pages.measured(title, source, figures)
     return {docs / name: text.encode() for name, text in made.items()}
 
 
@@ -101,7 +107,7 @@ def nav(course: Course, made: set[Path]) -> str:
     for stage in course.file.stage:
         names = [f"{stage.folder}/{lab}.md" for rung in stage.rung for lab in rung.labs]
         lines += _part(stage.title, [f"{stage.folder}/index.md", *names], there)
-    measured = ["reference/prove.md", "reference/bench.md"]
+    measured = ["reference/prove.md", *(f"reference/{name}.md" for name in MEASURED)]
     cards = ["labs/index.md", *(f"labs/{lab}.md" for lab in course.labs)]
     lines += _part("Grading", ["grading.md", *measured], there)
     lines += _part("For instructors", _folder("instructors", there), there)

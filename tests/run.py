@@ -68,6 +68,7 @@ def parts(scratch: Path) -> list[Part]:
         Part("sync", "generated files match their sources", (ladder, "sync", "--check")),
         Part("lint", "every lab and lesson keeps the rules", (ladder, "lint")),
         Part("prove", "every grader is right", (ladder, "prove"), labs),
+        Part("attacks", "no submission harms or fools us", (python, "tests/attacks/attack.py")),
         Part(
             "site-material",
             "the site builds without a warning",
@@ -80,6 +81,13 @@ def parts(scratch: Path) -> list[Part]:
         ),
         Part("browser", "pages in Chromium", (python, "tests/site/browser.py"), browser),
         Part("prove-all", "prove, nothing remembered", (ladder, "prove", "--all"), labs, True),
+        Part(
+            "attacks-all",
+            "each in both kinds of lab, as root and as a user",
+            (python, "tests/attacks/attack.py", "--all"),
+            (),
+            True,
+        ),
         Part("bench", "our cost beside our peers'", (ladder, "bench"), (), True),
         Part("lighthouse", "page quality", (python, "tests/site/lighthouse.py"), browser, True),
         Part("load", "a class at once", (python, "tests/bench/load.py"), (), True),

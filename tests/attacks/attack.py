@@ -1,6 +1,6 @@
 """Grades hostile submissions with `ladder grade` and says whether any of them got anything.
 
-    python tests/attacks/run.py [--all] [--only WORD] [--keep]
+    python tests/attacks/attack.py [--all] [--only WORD] [--keep]
 
 Each attack is handed in once, in turns as a notebook and a project, as root and as an ordinary
 user; --all: in both kinds, as both. Honest neighbours are graded among them and after them. Exit 1
@@ -11,6 +11,7 @@ was hurt. With --all results.json beside this file is written, from which the si
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import secrets
 import shutil
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import archives
+import table
 from cases import HERE, KINDS, Attack, read_families, texts, twin
 from grading import NOBODY, ROOT, Done, grade, users
 from host import Doors, adopt, changed, marked, snapshot, survivors
@@ -101,8 +103,13 @@ def lay_out(place: Path, todo: Sequence[Entry], aim: dict[str, Any], mark: str) 
             path.write_text(text)
 
 
-def attack_all(user: str, chosen: Sequence[tuple[Attack, str]], folder: Path) -> Run:
-    """Grade these attacks in one run, and look at everything that it must not have changed."""
+def attack_all(
+    user: str, chosen: Sequence[tuple[Attack, str]], folder: Path, *more: str
+) -> Run:
+    """Grade these attacks in one run, and look at everything that it must not have changed.
+
+    more: further words of the command line.
+    """
     mark, todo, place = f"mk{secrets.token_hex(6)}", entries(chosen), folder / user
     course = place / "course"
     shutil.copytree(HERE / "course", course)
@@ -119,7 +126,7 @@ def attack_all(user: str, chosen: Sequence[tuple[Attack, str]], folder: Path) ->
         _give(place, user)
         watched = [course, place / "submitted", place / "home", place / "cohort.toml"]
         before = snapshot(watched)
-        done = grade(user, course, place, "--json")
+        done = grade(user, course, place, "--json", *more)
         problems = [f"survived: {one}" for one in survivors(mark)]
         problems += [f"changed outside: {p}" for p in changed(before, snapshot(watched))]
         problems += [f"left in tmp: {p}" for p in sorted(os.listdir(place / "tmp"))]
@@ -216,6 +223,11 @@ def name(one: Entry) -> str:
     return f"{one.attack.name if one.attack else 'neighbour'} ({one.kind}, {one.learner})"
 
 
+def known() -> list[str]:
+    """Return the names of the attacks that results.json has."""
+    return json.loads(RESULTS.read_text())["names"] if RESULTS.is_file() else []
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Attack, print, and say by the exit code whether all walls held."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
@@ -237,6 +249,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"  {name(one)}: {run.ends[one.learner][:300]}")
         print("".join(f"  WRONG {one}\n" for one in run.problems), end="")
     wrong = sum(len(run.problems) for run in runs)
+    if options.all and not options.only and not wrong:
+        RESULTS.write_text(json.dumps(table.report(attacks, runs), indent=1) + "\n")
+    if not options.only and known() != [a.name for a in attacks]:
+        wrong += 1
+        print(f"{RESULTS.name} is about other attacks: python tests/attacks/attack.py --all")
     print(f"{len(attacks)} attacks; {wrong} things wrong")
     return int(bool(wrong))
 
