@@ -8,17 +8,19 @@ from typing import Any
 import click
 from msgspec.structs import replace
 
-from autograder.cli import context, grading
+from autograder.cli import away, context, grading
 from autograder.cli.grading import FOLDER
 from autograder.cli.groups import ensure
 from autograder.errors import UsageError
 
 
 @click.command()
-@click.argument("path", type=FOLDER)
+@click.argument("path")
 @click.option("--lab", "lab_id", metavar="LAB", help="For which lab, when names do not say.")
 @click.option("--learner", help="Only this one's.")
-@click.option("--out", type=FOLDER, help="Where gradebook.db, grades.csv and report.html go.")
+@click.option(
+    "--out", metavar="PLACE", help="Where gradebook.db, grades.csv and report.html go."
+)
 @click.option(
     "--cohort", "cohort_file", type=FOLDER, help="cohort.toml, when it is not above PATH."
 )
@@ -27,10 +29,14 @@ from autograder.errors import UsageError
 @click.option("--shard", metavar="I/N", help="Only the I-th of N parts; result files go to OUT.")
 @click.option("--again", is_flag=True, help="Judge what is graded already, too.")
 @click.option("--alias", multiple=True, metavar="OLD=NEW", help="A learner who has a new id.")
+@away.SCHEDULER
+@away.CERTIFICATES
 @grading.UNSAFE
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON result per line.")
-def grade(path: Path, lab_id: str | None, learner: str | None, **given: Any) -> None:
+def grade(path: str, lab_id: str | None, learner: str | None, **given: Any) -> None:
     """Grade submissions: a file, a folder or zip of them, or nbgrader's submitted/ tree.
+
+    PATH and PLACE may be URLs, such as s3://our-class/submitted.
 
     What is graded already is not graded again. Stopped at any time, the same line goes on where
     it stopped.
@@ -40,12 +46,15 @@ def grade(path: Path, lab_id: str | None, learner: str | None, **given: Any) -> 
     from autograder.policy import RULES, aliases
 
     course = load_course()
-    rules = grading.read_rules(given["cohort_file"], path, course)
-    alias = aliases(given["alias"], rules or RULES)
-    with unpacked(course, path) as place:
+    with (
+        away.places(path, given["out"]) as (there, near, given["out"]),
+        unpacked(course, there) as place,
+    ):
+        rules = grading.read_rules(given["cohort_file"], near, course)
+        alias = aliases(given["alias"], rules or RULES)
         found = find(course, place, course.lab(lab_id) if lab_id else None)
         found = [f for f in renamed(found, alias) if learner in (None, f.learner)]
-        raise SystemExit(_grade(course, path, found, replace(rules or RULES, alias=alias), given))
+        raise SystemExit(_grade(course, there, found, replace(rules or RULES, alias=alias), given))
 
 
 def _grade(course: Any, path: Path, found: list[Any], rules: Any, given: dict[str, Any]) -> int:
@@ -56,7 +65,7 @@ def _grade(course: Any, path: Path, found: list[Any], rules: Any, given: dict[st
         found = shard(found, *_numbers(given["shard"]))
     for lab in {f.lab.id: f.lab for f in found}.values():
         context.install_needs(lab)
-    mode, layers = grading.sandbox_mode(given["without_sandbox"])
+    mode, layers = away.walls(given)
     secret = rules.key
     plan = Plan(secret, mode, layers, given["workers"], tuple(context.binds()))
     if not secret and not given["as_json"]:
@@ -69,7 +78,7 @@ def _grade(course: Any, path: Path, found: list[Any], rules: Any, given: dict[st
 
 def _into_files(course: Any, found: list[Any], plan: Any, out: Path, given: dict[str, Any]) -> int:
     """Grade a shard: a file for each result, no gradebook."""
-    from autograder.cohort import judge_all, unjudged
+    from autograder.cohort import unjudged
     from autograder.ledger import Ledger
     from autograder.summary import Summary
 
@@ -83,7 +92,7 @@ def _into_files(course: Any, found: list[Any], plan: Any, out: Path, given: dict
         return result
 
     todo = found if given["again"] else unjudged(found, plan, ledger.knows, known)
-    grading.run(judge_all(course, todo, plan), summary, keep, given["as_json"])
+    grading.run(away.judged(course, todo, plan, given), summary, keep, given["as_json"])
     _say(summary, out / "results", given["as_json"])
     return summary.code
 
@@ -93,7 +102,7 @@ def _into_book(
     given: dict[str, Any],
 ) -> int:  # fmt: skip
     """Grade into the gradebook, then write table and report."""
-    from autograder.cohort import judge_all, unjudged
+    from autograder.cohort import unjudged
     from autograder.summary import Summary
 
     summary = Summary(len(found))
@@ -105,7 +114,7 @@ def _into_book(
         known = grading.recall(book, form, given["as_json"], summary)
         todo = found if given["again"] else unjudged(found, plan, book.knows, known)
         keep = grading.keeper(book, form)
-        grading.run(judge_all(course, todo, plan), summary, keep, given["as_json"])
+        grading.run(away.judged(course, todo, plan, given), summary, keep, given["as_json"])
         grading.write_tables(book, rules, out)
     _say(summary, out, given["as_json"])
     return summary.code
