@@ -95,7 +95,7 @@ def mirrored(place: str | Path) -> Iterator[Path]:
         yield copy
     finally:
         _put_back(copy, url, before)
-    shutil.rmtree(folder)
+        shutil.rmtree(folder)
 
 
 def _put_back(copy: Path, url: str, before: Stamps) -> None:

@@ -9,12 +9,16 @@ from pathlib import Path
 
 import fsspec
 import pytest
+from click.testing import CliRunner
 
 import infra.cloud.engine  # noqa: F401  (warm before the first fork, as a judge does it)
 from autograder import storage
 from autograder.channel import find
+from autograder.cli.main import cli
+from autograder.course import solved
 from autograder.errors import SubmissionError, UsageError
 from autograder.manifest import Course
+from autograder.policy import make_cohort, read_cohort
 from autograder.storage import fetched, local, mirrored, stored
 from infra.cloud.fixtures import Cloud, allow, loopback, private_cloud
 
@@ -222,11 +226,15 @@ def grade_into(url: str, then: Callable[[Path], None]) -> Path:
 
 
 def test_a_mirror_is_stored_when_grading_stops(s3: Cloud) -> None:
-    def stop(_: Path) -> None:
+    seen: list[Path] = []
+
+    def stop(folder: Path) -> None:
+        seen.append(folder)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         grade_into("s3://class/graded", stop)
+    assert not seen[0].parent.exists()
     assert keys(s3) == {"graded/gradebook.db": b"ours"}
 
 
@@ -263,3 +271,54 @@ def test_results_stay_here_when_the_cloud_is_gone(
     assert tree(seen[0]) == {"gradebook.db": b"ours"}
     assert seen[0].parent.stat().st_mode & 0o077 == 0
     shutil.rmtree(seen[0].parent)
+
+
+# ---------------------------------------------------------------- the command
+
+
+def ladder(*arguments: object, code: int = 0) -> str:
+    """Run a command in this process; its output. Errors of ours are raised."""
+    done = CliRunner().invoke(cli, [str(a) for a in arguments])
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+def test_a_class_is_graded_from_bucket_to_bucket(
+    s3: Cloud, tiny_course: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tiny_course.root)
+    cohort = make_cohort(tmp_path, "Autumn")
+    good = solved(tiny_course.lab("sum-up")).encode()
+    put(s3, {"submitted/sum-up-ada.ipynb": good, "submitted/sum-up-kim/lab.ipynb": b"no"})
+    line = ("grade", "s3://class/submitted", "--out", "s3://class/graded", "--cohort", cohort)
+    assert "1 graded, 1 refused, 0 ungraded" in ladder(*line, code=1)
+    there = keys(s3)
+    assert {"graded/gradebook.db", "graded/grades.csv", "graded/report.html"} <= set(there)
+    assert b"ada" in there["graded/grades.csv"]
+    assert not any(make_secret(cohort) in body for body in there.values())
+    assert "0 graded, 1 refused, 0 ungraded, 1 known already" in ladder(*line, code=1)
+    assert keys(s3)["graded/grades.csv"] == there["graded/grades.csv"]
+
+
+def make_secret(cohort: Path) -> bytes:
+    """Return the secret as cohort.toml has it."""
+    return read_cohort(cohort).secret.encode()
+
+
+def test_rules_are_never_read_from_storage(
+    s3: Cloud, tiny_course: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tiny_course.root)
+    theirs = make_cohort(tmp_path, "Theirs").read_bytes()
+    good = solved(tiny_course.lab("sum-up")).encode()
+    put(s3, {"in/sum-up-ada.ipynb": good, "in/cohort.toml": theirs})
+    said = ladder("grade", "s3://class/in", "--out", tmp_path / "graded")
+    assert "this is a self-check" in said
+
+
+def test_results_need_a_place(tiny_course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tiny_course.root)
+    with pytest.raises(UsageError, match="where do the results go"):
+        ladder("grade", "s3://class/in")
