@@ -61,6 +61,7 @@ def morning(seed: int) -> pd.DataFrame:
     month = larkmoor.parcels(seed, 20_000, "2026-01", 1)
     day = masked(month[month["accepted"].dt.day == 2].head(400), seed)
     screen = day.assign(eta_shift_min=0, scans=1, attempts=0, delivered="", claim=False)
+    screen["accepted"] = day["accepted"].dt.strftime("%Y-%m-%d %H:%M")
     return screen.drop(columns="late")
 
 
@@ -115,11 +116,11 @@ def other_costs(rng: np.random.Generator) -> list[Costs]:
 
 @fixture
 def disguises(month: Month, past: pd.DataFrame, rng: np.random.Generator) -> list[pd.DataFrame]:
-    """The month, odd rows and all, in six dresses that tell the same about every parcel.
+    """The month, odd rows and all, in seven dresses that tell the same about every parcel.
 
-    The first has only what is known; the others carry columns of later days: as the screen shows
-    them, borrowed from strangers twice, under other names. The last holds only the 3,000 that
-    depots accepted under the greatest load, greatest first.
+    Three carry columns of later days, as the screen shows them and borrowed from strangers twice;
+    one has them under other names, one only what is known. The last two hold a part of it: the
+    3,000 accepted under the greatest load, and those in silence and in storm.
     """
     bare = month.parcels.copy()
     bare.loc[rng.permutation(len(bare))[:300], "depot"] = "Z0Z"
@@ -128,8 +129,11 @@ def disguises(month: Month, past: pd.DataFrame, rng: np.random.Generator) -> lis
     screen = bare.assign(eta_shift_min=0, scans=1, attempts=0, delivered=pd.NaT, claim=False)
     borrowed = [_borrow(bare, past, rng), _borrow(bare, past, rng)]
     renamed = borrowed[0].rename(columns={name: f"after_{name}" for name in AFTERWARDS})
-    fullest = bare.sort_values("load_pct", ascending=False, kind="stable")[:3000]
-    return [bare, screen, *borrowed, renamed, fullest]
+    parts = [
+        bare.sort_values(name, ascending=False, na_position="first", kind="stable")[:3000]
+        for name in ("load_pct", "wind_ms")
+    ]
+    return [screen, *borrowed, renamed, bare, *parts]
 
 
 def _borrow(bare: pd.DataFrame, past: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:

@@ -6,7 +6,8 @@
 # they are accepted) and until Thursday. The brief is in `README.md`.
 #
 # Five sittings; each ends on a check that you can run here. Cells with a `TODO` are yours, the rest
-# runs as it is. Read those too: four of them are quietly important.
+# runs as it is. Read those too: most traps of this lab lie in cells
+# that run.
 
 # %%
 import numpy as np
@@ -31,7 +32,8 @@ raw.sample(10, random_state=1).T
 print(f"{len(raw):,} rows, {raw['parcel'].nunique():,} parcels")
 print(raw["depot"].value_counts().tail(6), "\n")
 print(raw[["weight_kg", "wind_ms", "snow_cm"]].describe().round(1), "\n")
-print(raw["accepted"].str[:3].value_counts().head())
+print(raw["accepted"].str[:3].value_counts().head(), "\n")
+print(raw["service"].map(repr).value_counts().head(6))
 
 # %% [markdown]
 # Six things are wrong with this table and you have now seen all of them. Three are mended below as
@@ -186,7 +188,10 @@ def threshold(costs: dict[str, float]) -> float:
 
 
 # %%
-print(f"move from a risk of {threshold(COSTS):.2f}")
+edge = threshold(COSTS)
+kept = (1 - edge) * COSTS["keep_ontime"] + edge * COSTS["keep_late"]
+moved = (1 - edge) * COSTS["move_ontime"] + edge * COSTS["move_late"]
+print(f"move from a risk of {edge:.2f}: there keeping costs {kept:.2f}, moving {moved:.2f}")
 
 # %%
 # %check holds_out_the_newest_month
@@ -208,7 +213,7 @@ pd.DataFrame({"2025, afterwards": parcels.nunique(), "this morning": morning.nun
 
 # %%
 WORDS = ["depot", "region", "service", "housing"]
-### BEGIN SOLUTION: the numeric columns a model may use, all of them known at acceptance
+### BEGIN SOLUTION: NUMBERS, a list: the numeric columns known at acceptance that tell of a risk
 NUMBERS = ["weight_kg", "distance_km", "load_pct", "temp_c", "wind_ms", "rain_mm", "snow_cm"]
 ### END SOLUTION
 
