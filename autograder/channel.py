@@ -82,16 +82,11 @@ def _refuse_name(learner: str, path: Path) -> None:
         )
 
 
-def find(
-    course: Course,
-    path: Path,
-    lab: Lab | None = None,
-    skip: Callable[[UsageError], None] | None = None,
-) -> list[Found]:
+def find(course: Course, path: Path, lab: Lab | None = None) -> list[Found]:
     """Find submissions: one file, a folder of files or folders, or nbgrader's submitted/ tree.
 
-    `skip` is told of what lies in a folder and names no lab; without it, that is found as well, and
-    reading it says why it is refused.
+    What lies in a folder and belongs to no known lab, or cannot be read, is found as well; reading
+    it says why it is refused.
 
     Raises UsageError when there are none, or when it cannot be told for which lab they are.
     """
@@ -104,11 +99,7 @@ def find(
     found = _noted(course, path, found)
     if not found:
         raise UsageError("no submissions here", shown(path), "ladder grade FOLDER --lab LAB")
-    for entry, why in lost:
-        if skip is not None:
-            skip(why)
-        else:
-            found.append(_lost(course, found[0].lab, entry, why))
+    found += [_lost(course, found[0].lab, entry, why) for entry, why in lost]
     return sorted(_namesakes(found), key=lambda f: (f.lab.id, f.learner, f.time))
 
 
