@@ -31,6 +31,7 @@ COMMANDS = {
     "chromium": ("chromium", "chromium-browser", "google-chrome"),
     "nodejs": ("node",),
     "openjdk-17-jre-headless": ("java",),
+    "postgresql": ("pg_ctlcluster", "initdb"),
 }
 
 
@@ -65,6 +66,12 @@ def parts(scratch: Path) -> list[Part]:
         Part("ruff", "style", (str(BIN / "ruff"), "check", ".", *_written_by_hand())),
         Part("mypy", "types of autograder and infra", (str(BIN / "mypy"),)),
         Part("pytest", "our own tests", (python, "-m", "pytest", "-q"), ("git",)),
+        Part(
+            "postgres",
+            "the gradebook on a real PostgreSQL server",
+            (python, "-m", "pytest", "-q", "tests/autograder/on_postgres.py"),
+            ("postgresql",),
+        ),
         Part("sync", "generated files match their sources", (ladder, "sync", "--check")),
         Part("lint", "every lab and lesson keeps the rules", (ladder, "lint")),
         Part("prove", "every grader is right", (ladder, "prove"), labs),

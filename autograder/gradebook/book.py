@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
 from autograder.errors import GraderError, UsageError
+from autograder.gradebook.address import open_engine, said
 from autograder.gradebook.lock import lock_file, lock_server
 from autograder.gradebook.reading import Row, light, records, rows_of, standing
 from autograder.gradebook.tables import make, tables
@@ -23,7 +24,6 @@ from autograder.verdict import KEY, LabResult
 
 T = TypeVar("T")
 PAUSES = (0.0, 1.0, 2.0, 4.0)  # seconds before a lost server is asked again
-BUSY = 30  # seconds that SQLite waits for another program's short transaction
 ON = "mend that and type the same again: it goes on where it stopped"
 
 
@@ -49,17 +49,18 @@ class Gradebook:
         self.path, self.course = (url if isinstance(url, Path) else None), course
         if must and self.path is not None and not self.path.is_file():
             raise UsageError("there is no gradebook here", str(url), "ladder grade FOLDER")
-        self.engine = _engine(url)
+        self.engine = open_engine(url)
         self.place = self.engine.url.render_as_string(hide_password=True)
         if self.path is not None:
             self.place = str(self.path)
         self.tables = tables()
         self.stack = ExitStack()
         self.writer: Any = None
+        self.locked = False
         try:
             self._begin()
         except sa.exc.SQLAlchemyError as error:
-            raise UsageError(f"cannot be opened: {_said(error)}", self.place) from error
+            raise UsageError(f"cannot be opened: {said(error)}", self.place) from error
 
     def _begin(self) -> None:
         import sqlalchemy as sa
@@ -89,13 +90,12 @@ class Gradebook:
     ) -> None:
         self._let_go()
         self.stack.close()
+        self.locked = False
         self.engine.dispose()
 
     def claim(self) -> None:
         """Become the one writer. Raises UsageError when another grader is it."""
-        if self.path is not None and self.writer is None:
-            self.stack.enter_context(lock_file(self.path))
-        self._connected()
+        self._write(lambda connection: None)
 
     def _connected(self) -> Any:
         """Return the writer's connection, which holds the lock of a server."""
@@ -131,8 +131,9 @@ class Gradebook:
         """
         import sqlalchemy as sa
 
-        if self.writer is None:
-            self.claim()
+        if self.path is not None and not self.locked:
+            self.stack.enter_context(lock_file(self.path))
+            self.locked = True
         for pause in PAUSES if self.path is None else (0.0,):
             time.sleep(pause)
             try:
@@ -141,7 +142,7 @@ class Gradebook:
             except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
                 why = error
                 self._let_go()
-        raise GraderError(f"the gradebook cannot be written: {_said(why)}", self.place, ON) from why
+        raise GraderError(f"the gradebook cannot be written: {said(why)}", self.place, ON) from why
 
     def _once(self, work: Callable[[Any], T]) -> T:
         with self.writer.begin():
@@ -193,7 +194,7 @@ class Gradebook:
         mine = table.c.submitted == submitted
         for name in ("lab", "learner", "submission"):
             mine &= table.c[name] == key[name]
-        with self.engine.connect() as connection:
+        with self._reading() as connection:
             return connection.execute(table.select().where(mine)).first() is not None
 
     def _attempted(self, c: Any, key: Mapping[str, Any], submitted: float) -> None:
@@ -204,6 +205,18 @@ class Gradebook:
             mine &= table.c[name] == value
         if c.execute(table.select().where(mine)).first() is None:
             c.execute(table.insert().values(**row, submitted=submitted))
+
+    @contextmanager
+    def _reading(self) -> Iterator[Any]:
+        """Give a connection to read with. Raises GraderError when the database fails."""
+        import sqlalchemy as sa
+
+        try:
+            with self.engine.connect() as connection:
+                yield connection
+        except sa.exc.DBAPIError as error:
+            what = f"the gradebook cannot be read: {said(error)}"
+            raise GraderError(what, self.place, ON) from error
 
     def _is(self, key: Mapping[str, Any]) -> Any:
         import sqlalchemy as sa
@@ -225,12 +238,12 @@ class Gradebook:
 
     def knows(self, key: Mapping[str, Any]) -> bool:
         """Tell whether there is a grade, or one on hold, for this very key."""
-        with self.engine.connect() as connection:
+        with self._reading() as connection:
             return self._graded(connection, key)
 
     def stands(self, key: Mapping[str, Any]) -> LabResult | None:
         """Return the result that stands for a piece of work."""
-        with self.engine.connect() as connection:
+        with self._reading() as connection:
             row = self._stands(connection, key)
         return None if row is None else self.result(row)
 
@@ -249,18 +262,19 @@ class Gradebook:
         """Return what people decided about one lab of a learner, oldest first."""
         table = self.tables.mark
         mine = table.select().where(table.c.learner == learner, table.c.lab == lab)
-        with self.engine.connect() as connection:
+        with self._reading() as connection:
             rows = connection.execute(mine.order_by(table.c.id))
             return [Mark(r.lab, r.learner, r.points, r.by, r.because, r.at) for r in rows]
 
     def rows(self, lab: str, learner: str = "") -> Iterator[Row]:
         """Yield the rows of a lab without their JSON: of everybody, or of one learner."""
-        yield from rows_of(self.engine, self.tables, lab, learner)
+        with self._reading():
+            yield from rows_of(self.engine, self.tables, lab, learner)
 
     def result(self, row: Row | Mapping[str, Any]) -> LabResult:
         """Return the whole result of a row."""
         key = row if isinstance(row, Mapping) else {name: getattr(row, name) for name in KEY}
-        with self.engine.connect() as connection:
+        with self._reading() as connection:
             found = connection.execute(
                 self.tables.result.select()
                 .where(self._is(key))
@@ -271,14 +285,14 @@ class Gradebook:
     def labs(self) -> list[str]:
         """Return the labs of which there are results, by name."""
         column = self.tables.result.c.lab
-        with self.engine.connect() as connection:
+        with self._reading() as connection:
             found = self.tables.result.select().with_only_columns(column).distinct()
             return sorted(connection.execute(found).scalars())
 
     def epochs(self) -> list[str]:
         """Return the seed epochs of the grades that there are."""
         column = self.tables.result.c.epoch
-        with self.engine.connect() as connection:
+        with self._reading() as connection:
             found = self.tables.result.select().with_only_columns(column).distinct()
             return sorted(connection.execute(found.where(column != "desk")).scalars())
 
@@ -286,7 +300,8 @@ class Gradebook:
         self, alias: Mapping[str, str] | None = None, lab: str = "", learner: str = ""
     ) -> Iterator[Record]:
         """Yield attempts and marks of one learner after the other, by name, as a stream."""
-        yield from records(self.engine, self.tables, alias or {}, lab, learner)
+        with self._reading():
+            yield from records(self.engine, self.tables, alias or {}, lab, learner)
 
     def results(self, rules: Cohort = RULES, lab: str = "") -> Iterator[LabResult]:
         """Yield the result that counts of each learner for each lab, by lab and learner.
@@ -298,40 +313,3 @@ class Gradebook:
                 for grade in grades(rules, record):
                     if grade.chosen is not None:
                         yield self.result(dict(zip(KEY, grade.chosen.key, strict=True)))
-
-
-def _engine(url: str | Path) -> Any:
-    """Return an engine for a file or a URL. Raises UsageError for databases we do not know."""
-    import sqlalchemy as sa
-
-    try:
-        where = sa.URL.create("sqlite", database=str(url)) if isinstance(url, Path) else url
-        engine = sa.create_engine(where, pool_size=1, max_overflow=9)
-    except (sa.exc.ArgumentError, ModuleNotFoundError) as error:
-        raise UsageError(
-            f"no address of a gradebook: {error}",
-            "--gradebook",
-            "--gradebook FILE, or postgresql+psycopg://USER@HOST/DATABASE",
-        ) from None
-    if engine.dialect.name not in ("sqlite", "postgresql"):
-        raise UsageError(
-            f"a gradebook is kept in SQLite or PostgreSQL, not in {engine.dialect.name}",
-            "--gradebook",
-        )
-    if engine.dialect.name == "sqlite":
-        sa.event.listen(engine, "connect", _prepare)
-    return engine
-
-
-def _prepare(connection: Any, _: object) -> None:
-    """Let readers not stop the writer, wait for others, and survive a loss of power."""
-    cursor = connection.cursor()
-    for line in (f"busy_timeout = {1000 * BUSY}", "journal_mode = WAL", "synchronous = FULL"):
-        cursor.execute(f"PRAGMA {line}")
-    cursor.close()
-
-
-def _said(error: BaseException) -> str:
-    """Return the first line of what a database said."""
-    lines = str(getattr(error, "orig", None) or error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
