@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
+from autograder import lines
 from autograder.errors import KINDS, LearnerError, WireError
 from autograder.sandbox import Box, Limits
 from autograder.values import MAX_DECODED, decode, encode
@@ -287,12 +288,12 @@ class Work:
         raise LearnerError("Stopped", f"the program never answered on port {port}")
 
     def listen(self, port: int) -> socket.socket:
-        """Return a listening socket on the sandbox's own loopback."""
-        return self.box().listen(port)
+        """Return a listening socket on the sandbox's own loopback. Raises LearnerError."""
+        return lines.listen(self.box().listen, port)
 
     def connect(self, port: int) -> socket.socket:
-        """Return a socket connected to a port inside the sandbox."""
-        return self.box().connect(port)
+        """Return a socket connected to a port inside the sandbox. Raises LearnerError."""
+        return lines.connect(self.box().connect, port)
 
     def read(self, path: str, limit: int = 64 << 20) -> bytes:
         """Return the bytes of a file in the work folder. Raises LearnerError when there is none."""

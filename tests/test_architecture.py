@@ -23,7 +23,7 @@ FLOORS = (
         "evidence", "handout", "pages", "documents", "mutants", "lies", "plain", "preprocessors",
         "measures", "tally", "ratings", "webpage", "sidebyside", "charts", "spreadsheet",
     ),
-    ("sandbox", "cells", "rehearsal", "worker", "judge"),
+    ("sandbox", "cells", "rehearsal", "worker", "lines", "judge"),
     (
         "desk", "fixtures", "grade", "court", "rig", "course", "bundle", "channel", "ledger",
         "farmhand", "scheduler", "storage",

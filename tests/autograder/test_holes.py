@@ -439,3 +439,56 @@ def test_a_message_that_repeats_an_answer_commands_no_terminal(judged):
 def test_a_name_in_an_error_commands_no_terminal():
     said = str(SubmissionError("\x1b]0;taken\x07.py is a link", "a\x9b.zip", "hand in\nplain files"))
     assert said == "a\\x9b.zip: \\x1b]0;taken\\x07.py is a link\n  -> hand in\nplain files"
+
+
+CALLS = '''
+@check(points=1, observes="wire")
+def listens(work):
+    """It calls us."""
+    work.session()
+    with work.listen(7007):
+        pass
+
+@check(points=1, observes="wire")
+def connects(work):
+    """It is there."""
+    work.session()
+    with work.connect(7009):
+        pass
+
+@check(points=1, observes="wire")
+def answers(work):
+    """It answers."""
+    work.serve("main.py", 7008)
+    with work.connect(7008) as sock:
+        sock.sendall(b"x" * 100_000)
+        assert sock.recv(1) == b"y", "what does it answer?"
+
+@check(points=1, observes="wire")
+def reads(work):
+    """It answers a library that reads for the check."""
+    work.serve("main.py", 7008)
+    with work.connect(7008) as sock, sock.makefile("rb") as file:
+        assert file.read(1) == b"y", "what does it answer?"
+'''
+HANGS_UP = """
+import socket, struct
+if __name__ == "__main__":
+    server = socket.create_server(("127.0.0.1", 7008))
+    server.accept()[0].close()
+    line = server.accept()[0]
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    line.close()
+else:
+    taken = socket.create_server(("127.0.0.1", 7007))
+"""
+
+
+def test_no_program_makes_its_own_fault_ours_by_hanging_up(tmp_path):
+    make_lab(tmp_path, CALLS, main="main.py")
+    with Launcher("exec", mode="D" if os.geteuid() else "A") as boxes:
+        result = judge(boxes, tmp_path, {"main.py": HANGS_UP.encode()})
+    assert [c.verdict for c in result.checks] == [Verdict.CRASHED] * 4, result.checks
+    said = [c.message.removeprefix("your code stopped: ") for c in result.checks]
+    assert said[:2] == ["something of its own listens on port 7007", "nothing answers on port 7009"]
+    assert said[2:] == ["it closed a connection too early"] * 2
