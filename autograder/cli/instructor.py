@@ -115,6 +115,8 @@ def _into_book(
         todo = found if given["again"] else unjudged(found, plan, book.knows, known)
         keep = grading.keeper(book, form)
         grading.run(away.judged(course, todo, plan, given), summary, keep, given["as_json"])
+        todo.clear()  # what a large class takes up is room for the tables
+        found.clear()
         grading.write_tables(book, rules, out)
     _say(summary, out, given["as_json"])
     return summary.code

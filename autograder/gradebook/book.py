@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
+import msgspec
+
 from autograder.errors import GraderError, UsageError
 from autograder.gradebook.address import open_engine, said
 from autograder.gradebook.lock import lock_file, lock_server
@@ -306,10 +308,11 @@ class Gradebook:
     def results(self, rules: Cohort = RULES, lab: str = "") -> Iterator[LabResult]:
         """Yield the result that counts of each learner for each lab, by lab and learner.
 
-        A stream: one result is held at a time. Its learner is the one it is kept under.
+        A stream: one result is held at a time, under the learner's present id.
         """
         for name in [lab] if lab else self.labs():
             for record in self.records(rules.alias, name):
                 for grade in grades(rules, record):
                     if grade.chosen is not None:
-                        yield self.result(dict(zip(KEY, grade.chosen.key, strict=True)))
+                        result = self.result(dict(zip(KEY, grade.chosen.key, strict=True)))
+                        yield msgspec.structs.replace(result, learner=record.learner)

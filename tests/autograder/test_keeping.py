@@ -5,15 +5,20 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
+import yaml
 from bench_course import make_lab, notebook
 from click.testing import CliRunner
 
 from autograder.cli.main import cli
 from autograder.errors import GraderError, UsageError
 from autograder.gradebook import Gradebook
+from autograder.policy import read_cohort
 
 CHECKS = '''
 @check(points=2, observes="returned")
@@ -246,3 +251,63 @@ def test_a_gradebook_that_fails_stops_the_run_and_the_next_goes_on(here, monkeyp
     monkeypatch.setattr(Gradebook, "write", write)
     assert "2 graded, 0 refused, 0 ungraded, 1 known already" in grade()
     assert len(finals(here / "class" / "graded")) == 3
+
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "instructors" / "a-class.md"
+
+
+def block(kind: str, begins: str) -> str:
+    blocks = re.findall(rf"```{kind}\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    return next(text for text in blocks if text.startswith(begins))
+
+
+def noted(tmp_path, script: str, **env: str) -> list[str]:
+    """Run a script where `./ladder` notes how it was called; return its words."""
+    place = tmp_path / "cloud-ai-ladder"
+    place.mkdir(exist_ok=True)
+    (place / "ladder").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\nexit ${CODE-0}\n')
+    (place / "ladder").chmod(0o755)
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=place, env={"PATH": os.defpath, "HOME": str(tmp_path), **env},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == int(env.get("CODE", "0").replace("1", "0")), done.stderr
+    return done.stdout.split()
+
+
+def shards(calls: list[list[str]]) -> list[tuple[int, int]]:
+    return [tuple(map(int, call[call.index("--shard") + 1].split("/"))) for call in calls]
+
+
+@pytest.mark.parametrize("code", ["0", "1", "3"])
+def test_the_pages_slurm_script_grades_every_shard_once(tmp_path, code):
+    script = block("bash", "#!/bin/bash")
+    first, last = map(int, re.search(r"--array=(\d+)-(\d+)", script).groups())
+    calls = [
+        noted(tmp_path, script, SLURM_ARRAY_TASK_ID=str(n), SLURM_ARRAY_TASK_COUNT="8", CODE=code)
+        for n in range(first, last + 1)
+    ]
+    assert shards(calls) == [(n, 8) for n in range(1, 9)]
+
+
+def test_the_pages_kubernetes_job_grades_every_shard_once(tmp_path):
+    spec = yaml.safe_load(block("yaml", "apiVersion"))["spec"]
+    pod = spec["template"]["spec"]
+    (container,) = pod["containers"]
+    (script,) = container["args"]
+    count = spec["completions"]
+    calls = [noted(tmp_path, script, JOB_COMPLETION_INDEX=str(n)) for n in range(count)]
+    assert shards(calls) == [(n, count) for n in range(1, count + 1)]
+    mounted = {mount["name"] for mount in container["volumeMounts"]}
+    assert mounted == {volume["name"] for volume in pod["volumes"]}
+    assert pod["volumes"][1]["secret"]["defaultMode"] == 0o400
+
+
+def test_the_pages_rules_are_rules(tmp_path):
+    secret = '"64 hexadecimal characters"'
+    text = block("toml", "title")
+    assert secret in text
+    path = tmp_path / "cohort.toml"
+    path.write_text(text.replace(secret, f'"{"ab" * 32}"'))
+    path.chmod(0o600)
+    assert read_cohort(path).late_days == 4
