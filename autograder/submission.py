@@ -109,6 +109,7 @@ def _gather(
         inner = archive.of_bytes(packed[0].name, packed[0].read(MAX_RAW), where)
         return _gather(lab, inner, empty, nested=True)
     top = main.removesuffix(lab.file.main) if _ends(main, lab.file.main) else _folder(main)
+    _refuse_outside(lab, entries, top, where)
     files = _files(lab, entries, main, top, where)
     slip = next((e.read(MAX_SLIP) for e in entries if e.name == top + SLIP), b"")
     return replace(empty, files=files, slip=slip)
@@ -120,6 +121,17 @@ def _refuse_way_out(name: str, where: str) -> None:
         raise SubmissionError(
             f"{shown(name)} leads out of the folder", where, "pack the lab's folder again"
         )
+
+
+def _refuse_outside(lab: Lab, entries: Sequence[Entry], top: str, where: str) -> None:
+    """Raise SubmissionError when a part of the work lies beside the folder of the main file."""
+    for entry in entries:
+        beside = not entry.name.startswith(top) and entry.name != SLIP
+        if beside and wanted(lab, entry.name):
+            raise SubmissionError(
+                f"{lab.file.main} lies in {shown(top)}, and {shown(entry.name)} outside", where,
+                "put all files into one folder",
+            )  # fmt: skip
 
 
 def _main(lab: Lab, names: Sequence[str], where: str) -> str | None:

@@ -260,6 +260,14 @@ def _(hand: Hand) -> None:
     hand.put(zipped(files), name=f"{PROJECT}-{hand.slug}.zip")
 
 
+@refused(PACKED, "a project of which one file lies outside its folder", "berths.json outside")
+def _(hand: Hand) -> None:
+    files = {name: body for name, body in hand.project.items() if name != "berths.json"}
+    inside = {f"port/{name}": body for name, body in files.items()}
+    body = zipped(inside | {"berths.json": hand.project["berths.json"]})
+    hand.put(body, name=f"{PROJECT}-{hand.slug}.zip")
+
+
 @refused(PACKED, "somebody else's zip from `ladder submit`", "its slip says 'bo'")
 def _(hand: Hand) -> None:
     slip = b'{"lab": "sum-up", "learner": "bo"}'
