@@ -90,14 +90,26 @@ def night(seed: int, rng: np.random.Generator) -> dict[str, Any]:
     prices = spot_history("g5.xlarge", "us-east-1")
     for change in prices:
         change["SpotPrice"] = f"{float(change['SpotPrice']) * factor:.4f}"
-    order = rng.permutation(len(prices)).tolist()
     evening = pd.Timestamp("2026-10-02T20:00Z") + pd.Timedelta(days=int(rng.integers(0, 26)))
+    machines = stays(evening, rng)
+    prices.append(dearer(prices, machines))
+    order = rng.permutation(len(prices)).tolist()
     return {
         "prices": [prices[place] for place in order],
-        "stays": stays(evening, rng),
+        "stays": machines,
         "calm_seconds": 11 * 3600,
         "on_demand": on_demand("g5.xlarge", "us-east-1"),
     }
+
+
+def dearer(prices: list[dict[str, Any]], machines: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return a price change by a quarter in the middle of the longest stay."""
+    longest = max(machines, key=lambda one: np.diff(seconds([one["start"], one["end"]]))[0])
+    start, end = (datetime.fromisoformat(longest[edge]) for edge in ("start", "end"))
+    last = next(one for one in prices if one["AvailabilityZone"] == longest["zone"])
+    price = f"{float(last['SpotPrice']) * 1.25:.4f}"
+    moment = start + (end - start) / 2
+    return {**last, "SpotPrice": price, "Timestamp": f"{moment:%Y-%m-%dT%H:%M:%SZ}"}
 
 
 def stays(evening: pd.Timestamp, rng: np.random.Generator) -> list[dict[str, Any]]:
