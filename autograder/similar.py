@@ -239,7 +239,7 @@ def beside(prints: Iterable[Print], one: Print, threshold: float = THRESHOLD) ->
     return sorted((p for p in found if p.share >= threshold), reverse=True)
 
 
-def rule_of_three(seen: int, of: int) -> float:
+def upper_bound(seen: int, of: int) -> float:
     """Return an upper bound of a rate, with 95 % confidence, by Clopper and Pearson's interval.
 
     For nothing seen it is 1 - 0.05^(1/n), about 3/n.
