@@ -114,8 +114,8 @@ def overlapping(place: Place) -> None:
 def zip_in_zip(place: Place) -> None:
     """A zip in a zip in a zip that says to be a class | submissions of others in one's own
     | refused"""
-    inner = zipped(("lab.ipynb", b"{}"), ("depot.py", b""))
-    place.file(".zip", zipped(("ledger-l0000.zip", inner), ("depot-l0000/depot.py", b"")))
+    inner = zipped(("answers.txt", b"6 of 6"))
+    place.file(".zip", zipped(("ledger-l0000.zip", inner), ("depot-l0000.zip", inner)))
 
 
 def damaged(place: Place) -> None:

@@ -27,7 +27,7 @@ from typing import Any
 import archives
 import table
 from cases import HERE, KINDS, Attack, read_families, texts, twin
-from grading import NOBODY, ROOT, Done, grade, users
+from grading import NOBODY, ROOT, Done, grade, hand_out, users
 from host import Doors, adopt, changed, marked, snapshot, survivors
 from leaks import active, canaries, commands, leaks
 
@@ -127,14 +127,17 @@ def attack_all(
         watched = [course, place / "submitted", place / "home", place / "cohort.toml"]
         before = snapshot(watched)
         done = grade(user, course, place, "--json", *more)
+        made = hand_out(user, course, place) if done.results else []
         problems = [f"survived: {one}" for one in survivors(mark)]
         problems += [f"changed outside: {p}" for p in changed(before, snapshot(watched))]
         problems += [f"left in tmp: {p}" for p in sorted(os.listdir(place / "tmp"))]
         problems += [f"left outside: {p}" for p in marked(mark, spared=[folder])]
         problems += [f"came to the door: {name}" for name in doors.visitors()]
     known = canaries(load_course(course), bytes.fromhex(secret), {e.learner: e.lab for e in todo})
-    problems += leaks(place / "out", (done.out, done.err), known)
-    problems += [what for text in (done.out, done.err) for what in commands(text)]
+    said = [text for one in (done, *made) for text in (one.out, one.err)]
+    problems += [f"exit code {one.code} afterwards: {one.err[-800:]}" for one in made if one.code]
+    problems += leaks(place / "out", said, known)
+    problems += [what for text in said for what in commands(text)]
     problems += [what for path in sorted((place / "out").rglob("*")) for what in active(path)]
     run = Run(user, todo, done, problems)
     if done.results:

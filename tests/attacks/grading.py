@@ -19,6 +19,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 NOBODY = 65534
+REFUSED = re.compile(r"(refused|ungraded): ")
 LADDER = "import sys; sys.path.insert(0, {root!r}); from autograder.cli.main import main; main()"
 BECOME = """
 import os, sys, tempfile
@@ -58,30 +59,43 @@ class Done:
 
 def grade(user: str, course: Path, place: Path, *more: str) -> Done:
     """Grade place/submitted with place/cohort.toml into place/out, as `root` or as `user`."""
-    command = [
-        sys.executable, "-c", LADDER.format(root=str(ROOT)), "grade", str(place / "submitted"),
-        "--cohort", str(place / "cohort.toml"), "--out", str(place / "out"), *more,
-    ]  # fmt: skip
+    paths = ("submitted", "--cohort", "cohort.toml", "--out", "out")
+    words = [word if word.startswith("-") else str(place / word) for word in paths]
+    done = ladder(user, course, place, "grade", *words, *more)
+    for line in done.out.splitlines():
+        if line.startswith("{"):
+            one = json.loads(line)
+            done.results[one["learner"]] = one
+    done.refused = [line for line in done.err.splitlines() if REFUSED.match(line)]
+    return done
+
+
+def hand_out(user: str, course: Path, place: Path) -> list[Done]:
+    """Write what people get of the graded class: a page for each learner, a table."""
+    out = place / "out"
+    book = ("--class", str(place), "--gradebook", str(out / "gradebook.db"))
+    return [
+        ladder(user, course, place, "feedback", *book, "--out", str(out)),
+        ladder(user, course, place, "export", *book, "--out", str(out / "all.csv")),
+    ]
+
+
+def ladder(user: str, course: Path, place: Path, *words: str) -> Done:
+    """Run one command of the command line to its end."""
+    command = [sys.executable, "-c", LADDER.format(root=str(ROOT)), *words]
     if user == "user" and not os.geteuid():
         command = [sys.executable, "-c", BECOME, str(ROOT), str(NOBODY), *command]
     env = {
-        "PATH": os.environ.get("PATH", os.defpath), "HOME": str(place / "home"),
+        "PATH": os.defpath, "HOME": str(place / "home"),
         "TMPDIR": str(place / "tmp"), "SECRET_OF_THE_GRADER": "canary-of-the-environment",
         "MPLCONFIGDIR": str(place / "cache"), "PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8",
     }  # fmt: skip
     before = spent()
-    with subprocess.Popen(
-        command, cwd=course, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
-    ) as process:  # fmt: skip
-        out, err = (said.decode(errors="replace") for said in process.communicate())
-    done = Done(process.returncode, out, err, spent() - before)
-    for line in out.splitlines():
-        if line.startswith("{"):
-            one = json.loads(line)
-            done.results[one["learner"]] = one
-    done.refused = [line for line in err.splitlines() if re.match(r"(refused|ungraded): ", line)]
-    return done
+    done = subprocess.run(
+        command, cwd=course, env=env, capture_output=True, stdin=subprocess.DEVNULL, check=False
+    )
+    out, err = (said.decode(errors="replace") for said in (done.stdout, done.stderr))
+    return Done(done.returncode, out, err, spent() - before)
 
 
 def spent() -> float:
