@@ -29,8 +29,8 @@ FLOORS = (
         "farmhand", "scheduler", "storage",
     ),
     (
-        "cohort", "gradebook", "regrade", "account", "report", "feedback", "exports", "sync", "lint", "prove",
-        "new", "similar", "path",
+        "cohort", "gradebook", "regrade", "account", "report", "feedback", "exports",
+        "sync", "lint", "prove", "new", "similar", "path",
         "pytest_plugin", "formgrade", "demo", "warm", "farm",
     ),
     ("cli", "magic"),
@@ -49,8 +49,9 @@ LIBRARY = {
 FOLDERS = {"autograder": "autograder", "infra": "infra", "larkmoor": "labs/larkmoor"}
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "base"}
 HEAVY = {
-    "IPython", "boto3", "botocore", "cosmic_ray", "cryptography", "jupytext", "matplotlib", "moto",
-    "nbformat", "nbgrader", "numpy", "pandas", "pytest", "rich", "scipy", "sklearn", "torch",
+    "IPython", "boto3", "botocore", "cosmic_ray", "cryptography", "dask", "distributed", "fsspec",
+    "jupytext", "matplotlib", "moto", "nbformat", "nbgrader", "numpy", "pandas", "pytest", "rich", "s3fs",
+    "scipy", "sklearn", "torch",
 }  # fmt: skip
 
 
