@@ -50,8 +50,8 @@ FOLDERS = {"autograder": "autograder", "infra": "infra", "larkmoor": "labs/larkm
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "base"}
 HEAVY = {
     "IPython", "boto3", "botocore", "cosmic_ray", "cryptography", "dask", "distributed", "fsspec",
-    "jupytext", "matplotlib", "moto", "nbformat", "nbgrader", "numpy", "pandas", "pytest", "rich", "s3fs",
-    "scipy", "sklearn", "torch",
+    "jupytext", "matplotlib", "moto", "nbformat", "nbgrader", "numpy", "pandas", "pytest", "rich",
+    "s3fs", "scipy", "sklearn", "torch",
 }  # fmt: skip
 
 
