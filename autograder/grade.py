@@ -11,7 +11,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -30,6 +30,7 @@ from autograder.verdict import CheckResult, LabResult, Verdict, worst
 
 MAX_MESSAGE = 600
 MAX_OUTPUTS = 6 << 20  # bytes of all cells; a result, in which they are escaped, may have 16 MB
+HUNG = 60  # seconds for each further sandbox of work that did not end in one: others wait too
 SHAPE = "the answer does not have the expected form"
 
 
@@ -101,6 +102,7 @@ class Bench:
     cpu: float = 0.0
     peak: int = 0
     killed: str = ""
+    hung: bool = False
 
     @cached_property
     def files(self) -> dict[str, bytes]:
@@ -130,9 +132,10 @@ class Bench:
 
     def opened(self, files: Mapping[str, bytes]) -> Work:
         """Return a `work` on `files` in a sandbox of its own."""
-        loaded = self.loaded
-        main = loaded.lab.file.main
-        return Work(self.boxes, files, loaded.limits, main, self.python, self.count)
+        limits, main = self.loaded.limits, self.loaded.lab.file.main
+        if self.hung:
+            limits = replace(limits, wall=HUNG)
+        return Work(self.boxes, files, limits, main, self.python, self.count)
 
     def load(self) -> None:
         """Open the sandbox of a forking lab and run the learner's code once, on desk data."""
@@ -175,6 +178,7 @@ class Bench:
         self.cpu += usage.cpu
         self.peak = max(self.peak, usage.peak)
         self.killed = self.killed or usage.killed or ""
+        self.hung = self.hung or usage.killed == "wall"
 
 
 def grade(

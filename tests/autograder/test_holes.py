@@ -11,6 +11,7 @@ import os
 import subprocess
 import zipfile
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from bench_course import judge, make_lab, notebook
@@ -22,10 +23,11 @@ from autograder.cohort import Plan, judge_all
 from autograder.court import BOOT, Court, Job
 from autograder.errors import GraderError, SubmissionError
 from autograder.formgrade import _stamp, rebuilt
+from autograder.grade import HUNG, Bench, load_lab
 from autograder.gradebook import Gradebook
 from autograder.judge import Program
 from autograder.manifest import load_course
-from autograder.sandbox import Launcher
+from autograder.sandbox import Launcher, Limits, Usage
 from autograder.submission import Submission, read_zip
 from autograder.verdict import CheckResult, LabResult, Verdict
 
@@ -492,3 +494,23 @@ def test_no_program_makes_its_own_fault_ours_by_hanging_up(tmp_path):
     said = [c.message.removeprefix("your code stopped: ") for c in result.checks]
     assert said[:2] == ["something of its own listens on port 7007", "nothing answers on port 7009"]
     assert said[2:] == ["it closed a connection too early"] * 2
+
+
+def test_work_that_hung_once_holds_no_place_for_as_long_again(lab):
+    class Hung:
+        def close(self) -> Usage:
+            return Usage(0.0, 0, "wall")
+
+    class Boxes:
+        walls: ClassVar[list[float]] = []
+
+        def open(self, files: dict[str, bytes], limits: Limits) -> Hung:
+            self.walls.append(limits.wall)
+            return Hung()
+
+    bench = Bench(load_lab(lab), Submission("probe", "ann", {}), Boxes(), True, 7)
+    for _ in range(3):
+        work = bench.opened({})
+        work.box()
+        work.close()
+    assert Boxes.walls == [600, HUNG, HUNG]
