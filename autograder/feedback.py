@@ -201,7 +201,7 @@ def _outputs(cells: Sequence[str]) -> str:
     for number, text in enumerate(cells[:MAX_CELLS], 1):
         inner = "".join(_output(item) for item in _items(text))
         if inner:
-            shown.append(f"<h4>Code cell {number}</h4>{inner}")
+            shown.append(f"<h3>Code cell {number}</h3>{inner}")
     if not shown:
         return ""
     note = '<p class="soft">What your notebook printed and drew on the data of your desk.</p>'

@@ -25,7 +25,7 @@ STYLE = """
   --blocked: #a79db3; --skipped: #a79db3; --ungraded: #cbb0f5; } }
 * { box-sizing: border-box; }
 body { font: 16px/1.55 system-ui, sans-serif; color: var(--ink); background: var(--page);
-  margin: 0; }
+  margin: 0; overflow-wrap: anywhere; }
 header { background: var(--gorse); color: #1d1626; padding: 1rem; }
 header > *, main, footer { max-width: 62rem; margin-inline: auto; }
 header h1 { font-size: 1.5rem; line-height: 1.2; margin-block: .1rem .3rem; }

@@ -87,6 +87,12 @@ def parts(scratch: Path) -> list[Part]:
             (str(BIN / "zensical"), "build", "--strict", "--clean"),
         ),
         Part("browser", "pages in Chromium", (python, "tests/site/browser.py"), browser),
+        Part(
+            "results-pages",
+            "report and feedback in Chromium",
+            (python, "tests/site/results.py"),
+            browser,
+        ),
         Part("prove-all", "prove, nothing remembered", (ladder, "prove", "--all"), labs, True),
         Part(
             "attacks-all",
