@@ -31,11 +31,7 @@ class Summary:
     checks: dict[tuple[str, str], tuple[float, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.start = self.begun = self.clock()
-
-    def begin(self) -> None:
-        """Start the clock of what is left: what was known has been looked up."""
-        self.begun = self.clock()
+        self.start = self.first = self.clock()
 
     @property
     def done(self) -> int:
@@ -49,12 +45,16 @@ class Summary:
 
     @property
     def left(self) -> float:
-        """Seconds that the rest will take if it is like what was done; 0 before there is any."""
-        todo = self.total - self.known - self.done
-        return (self.clock() - self.begun) / self.done * todo if self.done else 0.0
+        """Seconds that the rest will take if it is like what was done; 0 before that can be told.
+
+        Counted from the first outcome: before it, judge and zygote were started.
+        """
+        todo, done = self.total - self.known - self.done, self.done - 1
+        return (self.clock() - self.first) / done * todo if done > 0 else 0.0
 
     def add(self, end: LabResult | LadderError) -> None:
         """Count one outcome in."""
+        self.first = self.first if self.done else self.clock()
         if isinstance(end, LadderError):
             mine = not isinstance(end, SubmissionError)
             self.ungraded, self.refused = self.ungraded + mine, self.refused + (not mine)

@@ -5,8 +5,8 @@ Every result is where it belongs before its line is printed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ import click
 
 from autograder.cli import context
 from autograder.cli.groups import ensure
-from autograder.errors import LadderError, UsageError, suggest
+from autograder.errors import GraderError, LadderError, SubmissionError, UsageError, suggest
 
 if TYPE_CHECKING:
     from autograder.channel import Found
@@ -109,26 +109,36 @@ def formgrader(path: Path) -> Iterator[Any]:
 
 
 def run(
-    outcomes: Iterable[tuple[Found, LabResult | LadderError]],
+    outcomes: Any,
     summary: Summary,
     keep: Callable[[Found, LabResult], LabResult],
     as_json: bool,
 ) -> None:
-    """Keep each result, then show it. `keep` returns the one that stands."""
-    summary.begin()
-    for found, end in outcomes:
-        if not isinstance(end, LadderError):
-            try:
-                stands = keep(found, end)
-                summary.held += stands is not end and not end.ungraded
-            except UnkeptError as error:
-                end = error.why
-        summary.add(end)
-        if isinstance(end, LadderError):
-            mine = "refused" if isinstance(end, UsageError) else "ungraded"
-            click.echo(f"{mine}: {end}", err=True)
-        else:
-            click.echo(end.to_json().decode() if as_json else line(end, summary))
+    """Keep each outcome of a generator, then show it. `keep` returns the result that stands."""
+    with closing(outcomes):  # whatever stops this, stops judge and zygote as well
+        for found, end in outcomes:
+            _kept(found, end, summary, keep, as_json)
+
+
+def _kept(
+    found: Found,
+    end: LabResult | LadderError,
+    summary: Summary,
+    keep: Callable[[Found, LabResult], LabResult],
+    as_json: bool,
+) -> None:
+    if not isinstance(end, LadderError):
+        try:
+            stands = keep(found, end)
+            summary.held += stands is not end and not end.ungraded
+        except UnkeptError as error:
+            end = error.why
+    summary.add(end)
+    if isinstance(end, LadderError):
+        theirs = "refused" if isinstance(end, SubmissionError) else "ungraded"
+        click.echo(f"{theirs}: {end}", err=True)
+    else:
+        click.echo(end.to_json().decode() if as_json else line(end, summary))
 
 
 class UnkeptError(Exception):
@@ -186,7 +196,7 @@ def line(result: LabResult, summary: Summary) -> str:
         for c in result.checks
     )
     todo, done = summary.total - summary.known, summary.done
-    eta = f"  {span(summary.left)} left" if done < todo else ""
+    eta = f"  {span(summary.left)} left" if 1 < done < todo else ""
     score = f"{result.points:g}/{result.possible:g}"
     return f"[{done}/{todo}] {result.lab} {result.learner:<20} {score:>8}  {marks}{eta}"
 
@@ -199,15 +209,27 @@ def span(seconds: float) -> str:
 
 
 def write_tables(book: Gradebook, rules: Cohort | None, out: Path, titles: Any = None) -> None:
-    """Write grades.csv and report.html, policy applied, from streams."""
-    from autograder.desk import write_whole
-    from autograder.gradebook import write_csv
+    """Write grades.csv and report.html, policy applied, from streams. Raises GraderError."""
     from autograder.policy import RULES
-    from autograder.report import page
-    from autograder.standing import grades
 
     given = rules or RULES
     labs = book.labs()
+    try:
+        _write_tables(book, given, out, labs)
+    except OSError as error:
+        raise GraderError(
+            f"table and report cannot be written: {error.strerror}",
+            str(out),
+            "the grades are in the gradebook: mend that and type the same again",
+        ) from error
+
+
+def _write_tables(book: Gradebook, given: Cohort, out: Path, labs: list[str]) -> None:
+    from autograder.desk import write_whole
+    from autograder.gradebook import write_csv
+    from autograder.report import page
+    from autograder.standing import grades
+
     write_csv(out / "grades.csv", book.records(given.alias), given, labs)
     final = {
         (g.lab, g.learner): g.final

@@ -18,9 +18,7 @@ from autograder.errors import UsageError
 @click.argument("path")
 @click.option("--lab", "lab_id", metavar="LAB", help="For which lab, when names do not say.")
 @click.option("--learner", help="Only this one's.")
-@click.option(
-    "--out", metavar="PLACE", help="Where gradebook.db, grades.csv and report.html go."
-)
+@click.option("--out", metavar="PLACE", help="Where gradebook.db, grades.csv and report.html go.")
 @click.option(
     "--cohort", "cohort_file", type=FOLDER, help="cohort.toml, when it is not above PATH."
 )
@@ -137,7 +135,12 @@ def _numbers(text: str) -> tuple[int, int]:
 
 def _out(out: Path | None, path: Path) -> Path:
     folder = out or (path if path.is_dir() else path.parent).parent / "graded"
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"cannot be made: {error.strerror}", str(folder), "ladder grade PATH --out FOLDER"
+        ) from None
     return folder
 
 

@@ -19,7 +19,10 @@ WAIT = "wait until it has ended, or stop it; then type this again"
 
 def lock_file(path: Path) -> IO[str]:
     """Lock the gradebook at `path`; closing what is returned lets go of it. Raises UsageError."""
-    file = path.with_name(f".{path.name}.lock").open("a+")
+    try:
+        file = path.with_name(f".{path.name}.lock").open("a+")
+    except OSError as error:
+        raise UsageError(f"cannot be written here: {error.strerror}", str(path)) from None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

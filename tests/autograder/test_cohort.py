@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 from bench_course import make_lab, notebook
@@ -143,3 +146,20 @@ def test_what_is_judged_is_not_judged_again(course, found, tmp_path):
 def test_cores_are_those_that_one_may_use(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
     assert cohort.cores() == 1
+
+
+def test_memory_does_not_grow_with_the_class():
+    """A tenth of what tests/bench/memory.py measures, with the same bound."""
+    bench = Path(__file__).resolve().parents[1] / "bench" / "memory.py"
+    done = subprocess.run(
+        [sys.executable, bench, "100", "1000"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_run_that_is_killed_goes_on_where_it_stopped():
+    """Four kills; `python tests/bench/kills.py` does twenty."""
+    bench = Path(__file__).resolve().parents[1] / "bench" / "kills.py"
+    done = subprocess.run([sys.executable, bench, "4"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "the same gradebook" in done.stdout
