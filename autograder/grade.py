@@ -290,11 +290,25 @@ def _held(one: Check, arguments: list[Any]) -> None:
     except OSError as error:
         if error.errno is not None:  # the system's word; without a number, a reader's about data
             raise
-        raise _Form(type(error).__name__) from error
+        raise _stumble(error) from error
     except LadderError as error:
         raise GraderError(error.what) from error
     except Exception as error:
-        raise _Form(type(error).__name__) from error
+        raise _stumble(error) from error
+
+
+def _stumble(error: BaseException) -> Exception:
+    """Return what it means that a check could not go on: the answer's form, or a lost cloud.
+
+    A library wraps what the system said of its connection to a service of ours; connections to the
+    learner's programs say LearnerError.
+    """
+    inner: BaseException | None = error
+    while inner is not None:
+        if isinstance(inner, ConnectionError) and inner.errno is not None:
+            return GraderError(f"a service of the check's is gone: {type(error).__name__}")
+        inner = inner.__cause__ or inner.__context__
+    return _Form(type(error).__name__)
 
 
 def _of_learner(bench: Bench, error: LearnerError) -> tuple[Verdict, str, str]:

@@ -477,10 +477,10 @@ HANGS_UP = """
 import socket, struct
 if __name__ == "__main__":
     server = socket.create_server(("127.0.0.1", 7008))
-    server.accept()[0].close()
-    line = server.accept()[0]
-    line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    line.close()
+    while True:
+        line = server.accept()[0]
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        line.close()
 else:
     taken = socket.create_server(("127.0.0.1", 7007))
 """
@@ -514,3 +514,38 @@ def test_work_that_hung_once_holds_no_place_for_as_long_again(lab):
         work.box()
         work.close()
     assert Boxes.walls == [600, HUNG, HUNG]
+
+
+GONE = '''
+import socket, urllib.request
+@check(points=1, observes="cloud")
+def stored(work, address):
+    """Something is stored."""
+    work.total(np.arange(3))
+    urllib.request.urlopen(address)
+
+@check(points=1, observes="cloud")
+def full(work, rows):
+    """The disk holds what is compared."""
+    assert rows == work.total(np.arange(3)), "what is the sum?"
+'''
+FAULTS = '''
+import errno, os, socket
+@fixture
+def address(seed):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return f"http://127.0.0.1:{server.getsockname()[1]}/"
+
+@fixture
+def rows(seed):
+    with open("/dev/full", "w") as file:
+        file.write("x")
+'''
+
+
+def test_a_cloud_that_is_gone_and_a_full_disk_are_no_score(boxes, tmp_path):
+    make_lab(tmp_path, GONE, FAULTS)
+    result = judge(boxes, tmp_path, {"lab.ipynb": notebook(RIGHT)})
+    assert [c.verdict for c in result.checks] == [Verdict.UNGRADED] * 2, result.checks
+    assert result.ungraded
+    assert result.points == 0
