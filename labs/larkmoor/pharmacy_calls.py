@@ -212,6 +212,7 @@ def _beside_dispatch(site: Site, rng: np.random.Generator) -> dict[str, list[Cal
         site["receipts"],
     ]
     prefixes = [
+        f"{inbox}/{elsewhere[0]}/",
         f"{inbox}/{depots[0]}-annex/",
         "",
         f"{inbox}/",
@@ -220,7 +221,9 @@ def _beside_dispatch(site: Site, rng: np.random.Generator) -> dict[str, list[Cal
     ]
     return {
         "reading another depot's": [
-            _s3(site, "get_object", f"{place}/RX-000000.json") for place in places
+            _s3(site, operation, f"{place}/RX-000000.json")
+            for place in places
+            for operation in ("get_object", "head_object")
         ],
         "listing more than its depots": [
             ["s3", "list_objects_v2", bucket],

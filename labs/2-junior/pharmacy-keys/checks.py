@@ -67,6 +67,9 @@ def without_the_key_nothing_is_readable(estate, site):
     assert not estate.stores(owner, place, "aws:kms", estate.other_key), (
         "a writer chose another key"
     )
+    assert not estate.stores(owner, place, "aws:kms"), (
+        "a writer asked for KMS, named no key, and got another than yours"
+    )
     assert estate.stores(owner, place, "aws:kms", key), (
         "a writer who names your own key must be let in"
     )
@@ -183,7 +186,8 @@ def holds_its_role(estate, role):
     """Its workload passes for it, its neighbours are refused to it, and only its host may be it."""
     identity, neighbours = estate.deploy(role).role(role), estate.neighbours(role)
     for call in estate.workload(role):
-        assert passes(estate, identity, call), "a call of its recorded day was refused"
+        why = estate.attempt(identity, call)
+        assert not why, f"refused on its recorded day: {call[0]} {call[1]} ({why})"
     for deed in (
         "reading", "reading another depot's", "looking around its objects", "listing",
         "listing more than its depots", "writing", "writing where nothing arrives", "removing",

@@ -93,8 +93,11 @@ def desk_canaries(evidence: Evidence) -> str:
 class Estate:
     """One fresh account, the learner's work in it, and the judge's eyes on both."""
 
-    def __init__(self, work: Any, cloud: Any, site: dict[str, Any], seed: int) -> None:
+    def __init__(
+        self, work: Any, cloud: Any, site: dict[str, Any], seed: int, graded: bool
+    ) -> None:
         self.work, self.cloud, self.site, self.seed = work, cloud, site, seed
+        self.graded = graded
         self._clients: dict[tuple[str, Any], Any] = {}
         self.s3, self.kms, self.vault = map(cloud.client, ("s3", "kms", "secretsmanager"))
         self.deployer = self.stranger("deployer", "*")
@@ -212,7 +215,13 @@ class Estate:
         found: dict[str, list[Call]] = {}
         for deed, call in neighbours(self.site, role, self.seed):
             found.setdefault(deed, []).append(call)
+            self._store(*call[1:])
         return found
+
+    def _store(self, operation: str, params: dict[str, Any]) -> None:
+        """Have what a call would read: for what is not there S3 may refuse anybody who asks."""
+        if operation in ("get_object", "head_object"):
+            self.s3.put_object(**params, Body=b"{}")
 
     def only_its_host_becomes(self, role: str) -> bool:
         """Are all other hosts, and a stranger, refused this role?"""
@@ -268,13 +277,20 @@ class Estate:
         self.intake = self.role("intake")
         env = self.env(self.intake)
         program = self.work.run("intake.py", "site.json", "morning.jsonl", env=env)
-        assert program.wait() == 0, "the intake program did not end well"
+        ended = program.wait()
+        assert ended == 0, f"the intake program did not end well{self._last_words(program)}"
         written = set(self.work.files("**/*")) - before - {"morning.jsonl"}
         remains = b"\n".join(self.work.read(path) for path in sorted(written))
         secrets = [*morning.canaries, env["AWS_SECRET_ACCESS_KEY"]]
         left = [form for secret in secrets for form in forms(secret) if form in remains]
         entries = [json.loads(line) for line in self.work.read("intake.log").splitlines()]
         return self._stored(), entries, left
+
+    def _last_words(self, program: Any) -> str:
+        """On the desk, the last line that a program wrote; a graded run shows nothing of it."""
+        lines = b"" if self.graded else program.output()
+        said = lines.decode(errors="replace").strip().splitlines()
+        return f": {said[-1][:200]}" if said else ""
 
     def close_folder(self, role: str, depot: str) -> None:
         """Refuse a role the folder of one depot, as on the day of a stocktaking."""
@@ -298,8 +314,9 @@ class Estate:
         found = {}
         for item in self.s3.list_objects_v2(Bucket=bucket).get("Contents", []):
             row = json.loads(self.s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read())
-            place = f"{inbox}/{row['depot']}/{row['number']}.json"
-            found[row["number"] if item["Key"] == place else item["Key"]] = row
+            number, depot = row.get("number"), row.get("depot")
+            place = f"{inbox}/{depot}/{number}.json"
+            found[number if item["Key"] == place else item["Key"]] = row
         return found
 
     def _now(self, params: dict[str, Any]) -> dict[str, Any]:
@@ -327,9 +344,11 @@ def cloud(work: Any, site: dict[str, Any]) -> Iterator[Any]:
 
 
 @fixture
-def estate(work: Any, cloud: Any, site: dict[str, Any], seed: int) -> Iterator[Estate]:
+def estate(
+    work: Any, cloud: Any, site: dict[str, Any], seed: int, graded: bool
+) -> Iterator[Estate]:
     """The account of this seed, nothing deployed yet."""
-    one = Estate(work, cloud, site, seed)
+    one = Estate(work, cloud, site, seed, graded)
     yield one
     one.close()
 

@@ -26,5 +26,5 @@ def find(folder: str, canaries: list[str]) -> list[list[str]]:
 
 
 if __name__ == "__main__":
-    for canary, entry in find(sys.argv[1], sys.stdin.read().split("\n")):
+    for canary, entry in find(sys.argv[1], sys.stdin.read().splitlines()):
         print(f"{entry}: {canary}")

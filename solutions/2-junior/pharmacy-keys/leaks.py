@@ -85,5 +85,5 @@ def decoded(data: bytes) -> Iterator[bytes]:
 
 
 if __name__ == "__main__":
-    for canary, entry in find(sys.argv[1], sys.stdin.read().split("\n")):
+    for canary, entry in find(sys.argv[1], sys.stdin.read().splitlines()):
         print(f"{entry}: {canary}")
