@@ -2,10 +2,10 @@
 
 Rows in, texts out. Applies no policy and changes nothing in the program that reads them.
 
-Canvas. The columns that its gradebook exports and imports are documented in Instructure's guides
-"How do I export grades in the Gradebook?" and "How do I import grades in the Gradebook?"
-(community.canvaslms.com, Instructor Guide); the reader itself is open: lib/gradebook_importer.rb
-of github.com/instructure/canvas-lms, which this follows:
+Canvas. What its gradebook exports and imports was looked up where it is read: Canvas' own
+lib/gradebook_importer.rb (github.com/instructure/canvas-lms, commit 00b222d). Universities document
+the same columns: teaching.resources.osu.edu, "Import CSV File for Carmen Grades";
+nemogb-dev.github.io/nemogb-r/articles/detailed-canvas-export-info.html.
 - the first row begins with Student, ID, then SIS User ID and SIS Login ID (or SIS Login ID alone),
   then Integration ID and Root Account where there are any, then Section;
 - an assignment's column is "Title (123)", 123 its id in Canvas; a title that Canvas does not know

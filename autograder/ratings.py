@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,6 +98,9 @@ def agreements(ratings: Iterable[Rating]) -> list[Agreement]:
     return [Agreement(lab, q, (a, b), found) for (lab, q, a, b), found in sorted(counts.items())]
 
 
-def of_learner(ratings: Sequence[Rating], lab: str, learner: str) -> list[Rating]:
-    """Return the ratings of one learner's answers in a lab."""
-    return [r for r in ratings if r.lab == lab and r.learner == learner]
+def by_learner(ratings: Iterable[Rating]) -> dict[tuple[str, str], list[Rating]]:
+    """Return the ratings of each (lab, learner)."""
+    found: dict[tuple[str, str], list[Rating]] = defaultdict(list)
+    for one in ratings:
+        found[one.lab, one.learner].append(one)
+    return dict(found)

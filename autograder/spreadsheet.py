@@ -6,15 +6,18 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
+from autograder.plain import text
+
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def defused(value: str) -> str:
     """Return a text that a spreadsheet shows as it is: what looks like a formula gets a quote.
 
-    Blanks in front do not hide a formula, because spreadsheets skip them.
+    Control characters are dropped, for the terminal that the table is printed on. Blanks in front
+    do not hide a formula, because spreadsheets skip them.
     """
-    plain = value.replace("\0", "")
+    plain = text(value)
     return f"'{plain}" if plain.startswith(FORMULA) or plain.lstrip().startswith(FORMULA) else plain
 
 

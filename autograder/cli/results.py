@@ -116,11 +116,12 @@ def feedback(
     """Write a page for each learner and lab: what the judge saw, and where to look next."""
     from autograder.desk import write_whole
     from autograder.feedback import page, place
-    from autograder.ratings import of_learner
+    from autograder.ratings import by_learner
 
     with Class(folder, address) as one:
         lab = one.course.lab(lab_id).id if lab_id else ""
-        target, final, levels = _made(out or one.place / "feedback"), one.final(), _ratings(ratings)
+        target, final, given = _made(out or one.place / "feedback"), one.final(), _ratings(ratings)
+        levels = by_learner(given)
         count = left = 0
         for result in one.results(lab):
             if learner not in (None, result.learner):
@@ -132,8 +133,8 @@ def feedback(
                 left += 1
                 click.echo(f"left out: {error}", err=True)
                 continue
-            mine = of_learner(levels, result.lab, result.learner)
-            text = page(known, result, final.get((result.lab, result.learner)), mine)
+            key = result.lab, result.learner
+            text = page(known, result, final.get(key), levels.get(key, ()))
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, text.encode())
             count += 1
@@ -183,6 +184,7 @@ def similar(path: Path, lab_id: str | None, threshold: float | None, out: Path |
     """
     from autograder.channel import find, unpacked
     from autograder.manifest import load_course
+    from autograder.plain import text
     from autograder.similar import THRESHOLD
 
     ensure(["ml", "similar"])
@@ -201,9 +203,9 @@ def similar(path: Path, lab_id: str | None, threshold: float | None, out: Path |
         _write_pairs(target, rows, prints, least)
     left = [(lab, p) for (lab, _), p in prints.items() if p.fault]
     for name, one in left:
-        click.echo(f"not compared: {name} {one.name}: {one.fault}")
+        click.echo(text(f"not compared: {name} {one.name}: {one.fault}"))
     for lab, pair in rows:
-        click.echo(f"{pair.share:4.0%}  {lab.id}  {pair.one}  {pair.other}")
+        click.echo(text(f"{pair.share:4.0%}  {lab.id}  {pair.one}  {pair.other}"))
     said = "worth reading side by side" if rows else "none to read side by side"
     click.echo(f"\n{len(found) - len(left)} compared, {len(rows)} pairs {said}  ->  {target}")
 
@@ -264,6 +266,7 @@ def export(
     out: Path | None,
 ) -> None:
     """Write the grades as a table for another program: policy and changes by hand applied."""
+    from autograder import plain
     from autograder.desk import write_whole
     from autograder.exports import Score, canvas, read_roster, table
 
@@ -292,5 +295,5 @@ def export(
     else:
         click.echo(text, nl=False)
     for name in strangers:
-        click.echo(f"not in the roster, left out: {name}", err=True)
+        click.echo(plain.text(f"not in the roster, left out: {name}"), err=True)
     raise SystemExit(1 if strangers else 0)
