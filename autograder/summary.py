@@ -79,8 +79,9 @@ class Summary:
         judged = self.graded + self.ungraded
         if judged:
             said.append(
-                f"{self.cpu / judged:.2f} CPU-s a submission, {self.wall:.0f} s in all; slowest: "
-                + ", ".join(f"{lab} {name} {mean:.2f}" for lab, name, mean in self.slowest())
+                f"{_figure(self.cpu / judged)} CPU-s a submission, {self.wall:.0f} s in all; "
+                "slowest: "
+                + ", ".join(f"{lab} {name} {_figure(mean)}" for lab, name, mean in self.slowest())
             )
         if self.held:
             said.append(
@@ -92,3 +93,8 @@ class Summary:
     def code(self) -> int:
         """The exit code: 3 for a fault of ours, 1 when somebody has to act, else 0."""
         return 3 if self.ungraded else 1 if self.refused or self.skipped else 0
+
+
+def _figure(seconds: float) -> str:
+    """Return seconds with the digits that say something."""
+    return f"{round(seconds, 1 if seconds >= 10 else 2 if seconds >= 0.1 else 4):g}"

@@ -18,8 +18,11 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from bench_course import make_lab, notebook
+from click.testing import CliRunner
 from test_gradebook import F, P, U, points, result
 
+from autograder.cli.main import cli
 from autograder.errors import GraderError, UsageError
 from autograder.gradebook import Gradebook, write_csv
 from autograder.gradebook import book as book_module
@@ -28,6 +31,14 @@ from autograder.standing import Mark
 
 FOUND = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 BIN = FOUND[-1] if FOUND else Path(shutil.which("initdb") or "/usr/bin/initdb").parent
+
+
+CHECKS = '''
+@check(points=2, observes="returned")
+def adds(work):
+    """Two numbers are added."""
+    assert work.add(2, 3) == 5, "what is the sum?"
+'''
 
 
 class Server:
@@ -218,3 +229,26 @@ def test_a_database_that_is_not_there_is_said_without_the_password(server):
     with pytest.raises(UsageError, match="cannot be opened") as caught:
         Gradebook(server.address("none"))
     assert server.password not in str(caught.value)
+
+
+def test_a_class_is_graded_into_it_and_explained_from_it(address, tmp_path, monkeypatch):
+    make_lab(tmp_path, CHECKS)
+    (tmp_path / "class" / "submitted").mkdir(parents=True)
+    (tmp_path / "class" / "submitted" / "probe-ann.ipynb").write_bytes(
+        notebook("def add(a, b):\n    return a + b\n")
+    )
+    toml = tmp_path / "class" / "cohort.toml"
+    toml.write_text(f'secret = "{"ab" * 32}"\n')
+    toml.chmod(0o600)
+    monkeypatch.chdir(tmp_path)
+    for words, what in (
+        (("grade", "class/submitted", "--without-sandbox"), "1 graded"),
+        (("grade", "class/submitted", "--without-sandbox"), "1 known already"),
+        (("mark", "ann", "probe", "1", "--by", "Kim", "--because", "x", "--class", "class"), "why"),
+        (("why", "ann", "probe", "--class", "class"), "Kim: 1 points, because x"),
+    ):
+        done = CliRunner().invoke(cli, [*words, "--gradebook", address])
+        assert done.exit_code == 0, done.output
+        assert what in done.output
+    assert not list(tmp_path.rglob("gradebook.db"))
+    assert ",1.0,2.0," in (tmp_path / "class" / "graded" / "grades.csv").read_text()

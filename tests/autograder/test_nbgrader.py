@@ -7,18 +7,25 @@ import json
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from pathlib import Path
 
+import msgspec
 import pytest
 from course import make_course
 
+from autograder import formgrade
 from autograder.course import build, publish, solved
-from autograder.errors import UsageError
+from autograder.errors import GraderError, UsageError
+from autograder.gradebook import Gradebook
 from autograder.manifest import load_course
+from autograder.submission import read_folder
+from autograder.verdict import Verdict
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "tests" / "site"
@@ -272,3 +279,34 @@ def test_an_instructor_reads_grades_and_comments_in_the_formgrader(graded, serve
         == 0
     )
     assert scores(folder)["ann"] == 11
+
+
+def test_a_formgrader_that_is_writing_is_waited_for(graded):
+    course, folder = graded
+    other = sqlite3.connect(folder / "gradebook.db", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    threading.Timer(3, lambda: other.execute("ROLLBACK")).start()
+    done = ladder(course, "grade", folder / "submitted", "--without-sandbox")
+    other.close()
+    assert done.returncode == 0, done.stderr
+    assert "4 known already" in done.stdout
+
+
+def test_a_formgrader_that_does_not_let_go_costs_no_grade(graded, monkeypatch):
+    course, folder = graded
+    monkeypatch.setattr(formgrade, "BUSY", 50)
+    lab = load_course(course).lab(LAB)
+    with Gradebook(folder / "graded" / "gradebook.db", must=True) as book:
+        result = next(r for r in book.results() if r.learner == "cy")
+    checks = tuple(msgspec.structs.replace(c, verdict=Verdict.FAILED) for c in result.checks)
+    worse = msgspec.structs.replace(result, checks=checks)
+    submission = read_folder(lab, folder / "submitted" / "cy" / LAB, "cy")
+    other = sqlite3.connect(folder / "gradebook.db", isolation_level=None)
+    with formgrade.Formgrader(folder) as form:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(GraderError, match="cannot be written"):
+            form.write(lab, submission, worse)
+        other.execute("ROLLBACK")
+        form.write(lab, submission, result)
+    other.close()
+    assert scores(folder)["cy"] == result.points
