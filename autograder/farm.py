@@ -81,8 +81,8 @@ def walls(farm: Farm) -> tuple[str, tuple[str, ...]]:
     with connected(farm) as client:
         wait(client, farm)
         with gone(farm):
-            data = client.submit(farmhand.walls, pure=False).result()
-    answer = _decoded(data)
+            data = _ended(client.submit(farmhand.walls, pure=False))
+    answer = data if isinstance(data, LadderError) else _decoded(data or b"")
     if isinstance(answer, LadderError):
         raise answer
     mode, layers = msgspec.json.decode(answer.result, type=tuple[str, tuple[str, ...]])
@@ -105,25 +105,35 @@ class Field:
         self.flying: dict[Future[bytes], Flight] = {}
         self.landed: queue.SimpleQueue[Future[bytes]] = queue.SimpleQueue()
         self.room, self.looked, self.seen = 0, 0.0, time.monotonic()
+        self.shunned: set[str] = set()  # workers at which something has failed that was not theirs
+        self.good: list[str] | None = None  # the others, once only they shall judge
 
     def results(self, found: Sequence[Found]) -> Iterator[Outcome]:
         """Yield an outcome for each submission, in the order in which they come.
 
-        A job at which several workers died is tried once more with no other under way: it may
-        have been another's doing, and if it is its own, only its own grade is missing.
+        What failed by a fault of ours is judged once more when the rest is done, where nothing
+        has failed. A job at which several workers died is tried once more with no other under way:
+        it may have been another's doing, and if it is its own, only its own grade is missing.
         """
-        suspects: list[Found] = []
-        yield from self._round(found, lambda flight: suspects.append(flight.found))
-        for one in suspects:
-            killers: list[Flight] = []
-            yield from self._round([one], killers.append)
-            for flight in killers:
+        again: list[Found] = []
+        killers: list[Flight] = []
+        for one, outcome in self._round(found, killers):
+            if _ours(outcome):
+                again.append(one)
+            else:
+                yield one, outcome
+        self.good = []
+        yield from self._round(again, killers)
+        for flight in list(killers):
+            killers.clear()
+            yield from self._round([flight.found], killers)
+            for _ in killers:
                 why = "the workers that judged it died, again and again"
-                yield one, self.court.ungraded(flight.job, why)
+                yield flight.found, self.court.ungraded(flight.job, why)
 
-    def _round(self, found: Sequence[Found], kills: Callable[[Flight], None]) -> Iterator[Outcome]:
-        """Yield the outcomes of submissions; hand those that no worker survived to `kills`."""
-        todo = iter(found)
+    def _round(self, found: Sequence[Found], killers: list[Flight]) -> Iterator[Outcome]:
+        """Yield the outcomes of submissions; add those that no worker survived to `killers`."""
+        todo, self.looked = iter(found), 0.0
         while True:
             yield from self._send(todo)
             if not self.flying:
@@ -132,7 +142,7 @@ class Field:
             flight = self.flying.pop(future)
             outcome = self._outcome(future, flight)
             if outcome is None:
-                kills(flight)
+                killers.append(flight)
             else:
                 yield flight.found, outcome
 
@@ -161,7 +171,10 @@ class Field:
     def _submit(self, flight: Flight) -> None:
         with gone(self.farm):
             head, body = written(flight.job, flight.found.lab, self.sandboxed)
-            future = self.client.submit(judge, head, body, pure=False)
+            future = self.client.submit(
+                judge, head, body, pure=False, workers=self.good or None,
+                allow_other_workers=bool(self.good),
+            )  # fmt: skip
             future.add_done_callback(self.landed.put)
         self.flying[future] = flight
 
@@ -174,16 +187,18 @@ class Field:
 
     def _outcome(self, future: Future[bytes], flight: Flight) -> LabResult | LadderError | None:
         """Return how a job ended; None when the workers that had it died."""
-        from distributed import KilledWorker
-
         with gone(self.farm):
-            if future.status == "error":
-                error = future.exception()
-                if isinstance(error, KilledWorker):
-                    return None
-                return GraderError(f"the worker failed: {type(error).__name__}: {error}"[:MAX_SAID])
-            data = future.result()
-        return read_answer(data, flight, self.court.checks, self.sandboxed)
+            data = _ended(future)
+            if data is None:
+                return None
+            outcome: LabResult | LadderError
+            if isinstance(data, GraderError):
+                outcome = data
+            else:
+                outcome = read_answer(data, flight, self.court.checks, self.sandboxed)
+            if _ours(outcome):
+                self.shunned.update(*self.client.who_has([future]).values())
+        return outcome
 
     def _look(self) -> None:
         """See, now and then, how many threads there are. Raises GraderError when there are none."""
@@ -193,11 +208,31 @@ class Field:
         with gone(self.farm):
             if self.client.status != "running":
                 raise ConnectionError(self.client.status)
-            threads = sum(crew(self.client, self.farm).values())
-        self.looked, self.room = now, min(AHEAD * threads, MAX_AHEAD)
-        self.seen = now if threads else self.seen
+            threads = crew(self.client, self.farm)
+        self.looked, self.seen = now, now if threads else self.seen
+        self.room = min(AHEAD * sum(threads.values()), MAX_AHEAD)
+        if self.good is not None:  # as many as they judge at once: none waits where it may be moved
+            self.good = sorted(threads.keys() - self.shunned)
+            self.room = sum(threads[name] for name in self.good) or min(1, len(threads))
         if now - self.seen > self.farm.patience:
             raise deserted(self.farm)
+
+
+def _ours(outcome: LabResult | LadderError) -> bool:
+    """Tell whether there is no grade by a fault that is not the submission's."""
+    return outcome.ungraded if isinstance(outcome, LabResult) else isinstance(outcome, GraderError)
+
+
+def _ended(future: Future[bytes]) -> bytes | GraderError | None:
+    """Wait for a job and return what came of it; None when the workers that had it died."""
+    from distributed import KilledWorker
+
+    error = future.exception()
+    if error is None:
+        return future.result()
+    if isinstance(error, KilledWorker):
+        return None
+    return GraderError(f"the worker failed: {type(error).__name__}: {error}"[:MAX_SAID])
 
 
 def read_answer(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -89,6 +90,11 @@ class Site:
         self.stack.callback(slay, process)
         return process
 
+    def meet(self, count: int) -> None:
+        """Wait until there are so many workers."""
+        with Client(self.address, set_as_default=False) as client:
+            client.wait_for_workers(count)
+
     def log(self) -> str:
         """Return what scheduler and workers have said."""
         return "".join(p.read_text(errors="replace") for p in sorted(self.folder.glob("*.log")))
@@ -96,7 +102,7 @@ class Site:
 
 def written(file: Path) -> str:
     """Return the text of a file that another process writes, once it is there."""
-    for _ in range(600):
+    for _ in range(1800):
         if file.is_file() and file.stat().st_size:
             return file.read_text()
         time.sleep(0.1)
@@ -128,6 +134,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory, tiny_course: Course) -> Itera
         one = Site(tmp_path_factory.mktemp("farm"), tiny_course.root, stack).start()
         one.worker()
         one.worker()
+        one.meet(2)
         yield one
 
 
@@ -144,6 +151,11 @@ def hand_in(course: Course, folder: Path, **cells: str) -> list[Found]:
         place.parent.mkdir(parents=True)
         nbformat.write(book, place)
     return find(course, folder, course.lab(LAB))
+
+
+def at(site: Site) -> Farm:
+    """Return the farm of a site whose workers may take their time to start."""
+    return Farm(site.address, patience=300)
 
 
 def plan(mode: str = "") -> Plan:
@@ -166,9 +178,9 @@ def grades(outcomes: Sequence[Any]) -> dict[str, Any]:
 def test_grades_are_those_of_one_machine(pair: Site, tiny_course: Course, tmp_path: Path) -> None:
     found = hand_in(tiny_course, tmp_path, ada=GOOD, bob=WRONG, cyd="raise SystemExit", dan=GOOD)
     (tmp_path / "dan" / "lab.ipynb").write_text("not JSON")
-    mode, layers = farm.walls(Farm(pair.address))
+    mode, layers = farm.walls(at(pair))
     assert mode in ("A", "B")
-    far = list(farm.judge_far(tiny_course, found, plan(mode), Farm(pair.address), make_job))
+    far = list(farm.judge_far(tiny_course, found, plan(mode), at(pair), make_job))
     near = list(judge_all(tiny_course, found, Plan(SECRET, mode, layers, workers=1)))
     assert grades(far) == grades(near)
     assert grades(far)["dan"] == "SubmissionError"
@@ -186,9 +198,7 @@ def test_few_submissions_are_under_way(pair: Site, tiny_course: Course, tmp_path
         return make_job(course, court, plan, submission)
 
     ahead = []
-    for number, _ in enumerate(
-        farm.judge_far(tiny_course, found, plan(), Farm(pair.address), count), 1
-    ):
+    for number, _ in enumerate(farm.judge_far(tiny_course, found, plan(), at(pair), count), 1):
         ahead.append(len(made) - number)
     assert len(ahead) == 16
     assert max(ahead) <= 2 * farm.AHEAD  # two threads in all
@@ -212,7 +222,7 @@ def test_another_version_is_refused_with_both(
     ours = load_course(course.root)
     assert ours.lab(LAB).version != theirs
     found = hand_in(ours, tmp_path / "in", ada=GOOD)
-    ((_, said),) = farm.judge_far(ours, found, plan(), Farm(pair.address), make_job)
+    ((_, said),) = farm.judge_far(ours, found, plan(), at(pair), make_job)
     assert isinstance(said, GraderError)
     assert theirs in said.what
     assert ours.lab(LAB).version in said.what
@@ -229,6 +239,21 @@ def test_the_command_grades_there(
         done = CliRunner().invoke(cli, line, catch_exceptions=False)
         assert (done.exit_code, said in done.output) == (0, True), done.output
     assert "ada" in (tmp_path / "graded" / "grades.csv").read_text()
+
+
+def test_a_stale_worker_costs_nobody_a_grade(site: Site, course: Course, tmp_path: Path) -> None:
+    site.start()
+    site.worker()
+    site.course = tmp_path / "stale"
+    shutil.copytree(course.root, site.course)
+    checks = site.course / "labs" / "1-foundations" / LAB / "checks.py"
+    checks.write_text(checks.read_text().replace("points=3", "points=4"))
+    site.worker()
+    site.meet(2)
+    found = hand_in(course, tmp_path / "in", **{f"l{i}": GOOD for i in range(6)})
+    got = list(farm.judge_far(course, found, plan(), at(site), make_job))
+    assert sorted(f.learner for f, _ in got) == [f.learner for f in found]
+    assert all(isinstance(r, LabResult) and r.points == r.possible for _, r in got)
 
 
 # ---------------------------------------------------------------- slots
@@ -282,7 +307,7 @@ def test_a_killed_worker_loses_nothing(site: Site, tiny_course: Course, tmp_path
     site.start()
     victim = site.worker()
     found = hand_in(tiny_course, tmp_path / "in", **{f"l{i}": SLOW for i in range(5)}, bob=WRONG)
-    outcomes = farm.judge_far(tiny_course, found, plan(), Farm(site.address), make_job)
+    outcomes = farm.judge_far(tiny_course, found, plan(), at(site), make_job)
     got = [next(outcomes)]  # the next ones are with the victim by now
     assert {int(a.rsplit(":", 1)[1]) for a in busy(site.address)} & address_of(victim)
     slay(victim)
@@ -299,7 +324,7 @@ def test_a_killer_costs_only_its_own_grade(site: Site, tiny_course: Course, tmp_
     site.worker()
     site.worker()
     found = hand_in(tiny_course, tmp_path / "in", ada=GOOD, bad=POISON, bob=GOOD, cyd=WRONG)
-    outcomes = farm.judge_far(tiny_course, found, plan("D"), Farm(site.address), make_job)
+    outcomes = farm.judge_far(tiny_course, found, plan("D"), at(site), make_job)
     got = {found.learner: result for found, result in outcomes}
     assert sorted(got) == ["ada", "bad", "bob", "cyd"]
     bad = got.pop("bad")
@@ -316,7 +341,7 @@ def test_a_scheduler_that_goes_away_ends_the_run(
     site.start()
     site.worker()
     found = hand_in(tiny_course, tmp_path / "in", **{f"l{i}": GOOD for i in range(6)})
-    outcomes = farm.judge_far(tiny_course, found, plan(), Farm(site.address), make_job)
+    outcomes = farm.judge_far(tiny_course, found, plan(), at(site), make_job)
     _, first = next(outcomes)
     assert isinstance(first, LabResult)
     slay(site.scheduler)
@@ -446,7 +471,7 @@ def test_certificates_of_the_documentation_join(
     site.worker()
     assert site.address.startswith("tls://")
     found = hand_in(tiny_course, tmp_path / "in", ada=GOOD)
-    safe = Farm(site.address, ours)
+    safe = Farm(site.address, ours, patience=300)
     ((_, result),) = farm.judge_far(tiny_course, found, plan(), safe, make_job)
     assert isinstance(result, LabResult)
     assert result.points == result.possible
