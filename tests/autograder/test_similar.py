@@ -218,3 +218,12 @@ def test_parts_are_marked_once():
     assert marked("abcdef", [(1, 3), (2, 4)]) == "a<mark>bc</mark><mark>d</mark>ef"
     assert marked("ab<", [(-3, 99)]) == "<mark>ab&lt;</mark>"
     assert marked("abc", list(combinations((1, 1, 0), 2))) == "abc"
+
+
+def test_the_bound_of_a_rate_is_clopper_and_pearsons():
+    from scipy.stats import binomtest
+
+    for seen, of in ((0, 8), (2, 40)):
+        exact = binomtest(seen, of).proportion_ci(0.90, "exact").high  # two-sided 90: one-sided 95
+        assert similar.upper_bound(seen, of) == pytest.approx(exact, abs=1e-6)
+    assert similar.upper_bound(3, 3) == pytest.approx(1)
