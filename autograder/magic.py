@@ -26,11 +26,41 @@ class NotYet(Exception):
 
 def check(line: str) -> None:
     """Run one check of this folder's lab, or all of them."""
+    for name in unsaved(Path.cwd()):
+        print(f"`{name}` as you ran it is not what is saved: save (Ctrl+S), then check again.")
     command = [sys.executable, "-c", RUN, "check", *_arguments(line)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     print(done.stdout.rstrip() or done.stderr.rstrip())
     if done.returncode:
         raise NotYet("not yet" if done.returncode == 1 else done.stderr.strip() or "see above")
+
+
+def unsaved(here: Path) -> list[str]:
+    """Return the first lines of definitions that ran in this kernel in another text than saved."""
+    import json
+
+    from IPython.core.getipython import get_ipython
+
+    shell, path = get_ipython(), here / "lab.ipynb"
+    history = getattr(shell, "history_manager", None)
+    if history is None or not path.is_file():
+        return []
+    try:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        saved = {_title(text): text for text in ("".join(cell["source"]) for cell in cells)}
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    ran = {_title(text): text for text in history.input_hist_raw}
+    return [
+        name
+        for name, text in ran.items()
+        if name and name in saved and text.strip() != saved[name].strip()
+    ]
+
+
+def _title(source: str) -> str:
+    """Return the line by which a cell is known: its first definition."""
+    return next((x for x in source.splitlines() if x.startswith(("def ", "class "))), "")
 
 
 def _arguments(line: str) -> list[str]:
