@@ -88,7 +88,12 @@ def check_lines(result: CheckResult) -> list[str]:
     return lines
 
 
-def sum_line(result: LabResult) -> str:
-    """Return the last line about a lab."""
+def sum_line(result: LabResult, checks: int) -> str:
+    """Return the last line about a lab that has so many checks, or about a part of them."""
     state = "passed" if result.passed else "not yet"
+    if len(result.checks) < checks:
+        return (
+            f"{result.lab}: {result.points:g} of {result.possible:g} points in"
+            f" {len(result.checks)} of {checks} checks"
+        )
     return f"{result.lab}: {result.points:g} of {result.possible:g} points, {state}"

@@ -51,7 +51,10 @@ def _state(attempt: Any) -> str:
         return "new"
     if attempt.passed:
         return f"passed {attempt.points:g}/{attempt.possible:g}"
-    return f"{attempt.points:g}/{attempt.possible:g}" if attempt.possible else "started"
+    if not attempt.verdicts:
+        return "started"
+    green = sum(verdict == "passed" for verdict in attempt.verdicts.values())
+    return f"{green} green check{'s' * (green != 1)}"
 
 
 @click.command()
@@ -62,14 +65,8 @@ def start(lab: str, learner: str) -> None:
     course, desk = context.course_and_desk()
     one = course.lab(lab)
     context.install_needs(one)
-    known = desk.state().learner
-    if learner and known and learner != known and desk.state().labs:
-        raise UsageError(
-            f"this desk is {known}'s",
-            str(desk.folder),
-            f"LADDER_WORK=work-{learner} ladder start {lab} --as {learner}",
-        )
-    written = desk.start(one, given_data(one, learner or desk.learner()), learner)
+    learner = desk.take(learner)
+    written = desk.start(one, given_data(one, learner))
     where = desk.path(one)
     click.echo(f"{one.file.title}  ->  {where}")
     for name in written:
@@ -106,7 +103,7 @@ def check(lab: str | None, name: str | None, folder: Path | None, as_json: bool)
     if as_json:
         click.echo(result.to_json().decode())
     else:
-        click.echo(f"\n{context.sum_line(result)}")
+        click.echo(f"\n{context.sum_line(result, len(_names(one)))}")
         _next_step(one, result)
     raise SystemExit(
         3 if result.ungraded else int(any(c.verdict != "passed" for c in result.checks))
@@ -134,7 +131,7 @@ def self_check(lab: Any, desk: Any, name: str | None, quiet: bool) -> Any:
             click.echo("\n".join(context.check_lines(result)))
 
     result = judge(lab, job, tell) or _judge_here(lab, job, tell)
-    desk.remember(result)
+    desk.remember(result, whole=len(result.checks) == len(checks))
     return result
 
 
@@ -161,7 +158,7 @@ def _next_step(lab: Any, result: Any) -> None:
     open_checks = [c for c in result.checks if c.verdict != "passed" and c.name in lab.file.hints]
     if open_checks:
         click.echo(f"Stuck? ladder hint {lab.id} {open_checks[0].name}")
-    elif result.passed and len(result.checks) > 1:
+    elif result.passed and len(result.checks) == len(_names(lab)):
         click.echo(f"To hand it in: ladder submit {lab.id}")
 
 
@@ -176,8 +173,11 @@ def hint(lab: str | None, name: str | None) -> None:
     if name is None:
         verdicts = desk.state().labs[one.id].verdicts if one.id in desk.state().labs else {}
         name = next((c for c in hints if verdicts.get(c) != "passed"), None)
-    if name is None or name not in hints:
-        near = suggest(name or "", hints)
+    if name is None:
+        click.echo(f"Nothing is open in {one.id}.")
+        return
+    if name not in hints:
+        near = suggest(name, hints)
         raise UsageError(f"no hints for {name!r}.{near}", one.id, f"ladder show {one.id}")
     number, text = desk.next_hint(one, name)
     click.echo(f"{name}, hint {number} of {len(hints[name])}:\n\n  {text}")

@@ -79,6 +79,17 @@ def test_one_check_brings_what_it_comes_after_and_json_is_for_programs(here):
     assert result["mode"] == "D"
 
 
+def test_a_part_of_the_checks_is_no_whole_lab(here):
+    ladder("start", LAB, "--as", "ann")
+    put_solution(here)
+    said = ladder("check", LAB, "adds_up")
+    assert "in 1 of" in said
+    assert "submit" not in said
+    assert "1 green check" in ladder("progress")
+    assert f"ladder submit {LAB}" in ladder("check", LAB)
+    assert "Nothing is open" in ladder("hint", LAB)
+
+
 def test_starting_twice_keeps_what_was_written(here):
     ladder("start", LAB, "--as", "ann")
     mine = here / "work" / LAB / "lab.ipynb"
