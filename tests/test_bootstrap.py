@@ -81,12 +81,12 @@ def offline(course: Course, real_python: Path) -> Course:
 def test_without_a_network_it_says_so_and_which_settings_count(offline: Course) -> None:
     done = offline.run("list", PIP_INDEX_URL="http://127.0.0.1:9/simple")
     assert done.returncode == 2
-    assert "about 280 MB" in done.stdout
+    assert "about 280 MB" in done.stderr
     assert "No package index can be reached" in done.stderr
     assert "pip config list" in done.stderr
     again = offline.run("list", PIP_NO_INDEX="1")  # the half-made .venv is gone on with
     assert again.returncode == 2
-    assert "going on with it" in again.stdout
+    assert "going on with it" in again.stderr
     assert "does not have what this course pins" in again.stderr
 
 
@@ -116,9 +116,9 @@ def ready(course: Course) -> Course:
 
 def test_it_says_what_and_how_much_first_and_hands_over(ready: Course) -> None:
     done = ready.run("list", "--json")
-    assert "about 280 MB" in done.stdout.splitlines()[0]
-    assert "base        280 MB" in done.stdout
-    assert done.stdout.endswith("cli: list --json\n")
+    assert "about 280 MB" in done.stderr.splitlines()[0]
+    assert "base        280 MB" in done.stderr
+    assert done.stdout == "cli: list --json\n"
 
 
 def test_with_nothing_to_install_neither_python_nor_pip_is_touched(ready: Course) -> None:
@@ -153,7 +153,7 @@ def test_a_machine_that_would_get_cuda_is_told_the_size_first(ready: Course) -> 
     names = ("torch", "nvidia-cublas", "triton")
     planned = ", ".join(f'{{"metadata": {{"name": "{name}"}}}}' for name in names)
     (ready.root / "plan").write_text(f'{{"install": [{planned}]}}')
-    assert "PyTorch with CUDA: 2 packages" in ready.run("test").stdout
+    assert "PyTorch with CUDA: 2 packages" in ready.run("test").stderr
 
 
 def test_pip_is_pinned_and_its_index_is_the_users(ready: Course) -> None:
@@ -239,7 +239,7 @@ def test_changed_pins_bring_all_that_was_installed_up_to_date(ready: Course) -> 
     ready.run("up")
     with (ready.root / "constraints.txt").open("a") as pins:
         pins.write("# a new version\n")
-    assert ready.run("list").stdout.startswith("The pins have changed")
+    assert ready.run("list").stderr.startswith("The pins have changed")
     assert ready.pip_calls()[-1].endswith("[notebook,site,cloud,ml]")
     assert ready.run("up").stdout == "cli: up\n"
 
@@ -252,7 +252,7 @@ def test_a_folder_that_was_moved_gets_a_new_venv(ready: Course, real_python: Pat
     done = subprocess.run(
         [moved / "ladder", "list"], env=env, capture_output=True, text=True, check=False
     )
-    assert "Installing into .venv" in done.stdout
+    assert "Installing into .venv" in done.stderr
     assert (moved / ".venv" / "pyvenv.cfg").exists()
 
 

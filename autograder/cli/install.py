@@ -325,9 +325,10 @@ def _locked() -> Iterator[int]:
 
 
 def main(names: Sequence[str]) -> int:
-    """Install; return the exit code."""
+    """Install; return the exit code. What is said goes to stderr: stdout is the command's."""
     try:
-        install(names)
+        with contextlib.redirect_stdout(sys.stderr):
+            install(names)
     except Fault as fault:
         print(f"\n{fault}", file=sys.stderr)
         return 2
