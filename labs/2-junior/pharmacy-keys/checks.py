@@ -185,9 +185,7 @@ def finds_every_leak(work, evidence):
 def holds_its_role(estate, role):
     """Its workload passes for it, its neighbours are refused to it, and only its host may be it."""
     identity, neighbours = estate.deploy(role).role(role), estate.neighbours(role)
-    for call in estate.workload(role):
-        why = estate.attempt(identity, call)
-        assert not why, f"refused on its recorded day: {call[0]} {call[1]} ({why})"
+    estate.live_through_the_day(role, identity)
     for deed in (
         "reading", "reading another depot's", "looking around its objects", "listing",
         "listing more than its depots", "writing", "writing where nothing arrives", "removing",

@@ -210,6 +210,15 @@ class Estate:
         """The role's recorded day."""
         return workload(self.site, role, self.seed)
 
+    def live_through_the_day(self, role: str, identity: Any) -> None:
+        """Make the calls of the role's recorded day. On the desk, which is public, name the first
+        that is refused.
+        """
+        for call in self.workload(role):
+            if why := self.attempt(identity, call):
+                named = "" if self.graded else f": {call[0]} {call[1]} ({why})"
+                raise AssertionError(f"a call of its recorded day was refused{named}")
+
     def neighbours(self, role: str) -> dict[str, list[Call]]:
         """Forty calls that lie beside it, by what one would be doing."""
         found: dict[str, list[Call]] = {}
