@@ -52,6 +52,9 @@ def report(attacks: Sequence[Attack], runs: Sequence[Run]) -> dict[str, Any]:
             "a listener outside, and the honest neighbours must have all their points.",
             "The paths, ports and process numbers of the grader are told to every attack: no "
             "learner knows as much.",
+            "What happened is quoted from the grader. `tells` repeats what the attack says that "
+            "it managed; `adds` is the one check that the honest half of each answers right: when "
+            "it passed, the attack had its run and changed nothing.",
         ],
         "columns": COLUMNS,
         "rows": [_row(attack, runs) for attack in attacks],
@@ -71,7 +74,8 @@ WHO = {"root": "root", "user": "an ordinary user"}
 
 def _row(attack: Attack, runs: Sequence[Run]) -> list[str]:
     said = [run.ends[e.learner] for run in runs for e in run.entries if e.attack is attack]
-    return [attack.family, attack.name, _text(attack.tries), _text(attack.wins), _end(attack, said)]
+    texts = [attack.family, attack.name, attack.tries, attack.wins]
+    return [*map(_text, texts), _end(attack, said)]
 
 
 def _text(text: str) -> str:
