@@ -27,7 +27,7 @@ from autograder.submission import Submission
 from autograder.verdict import ENGINE, LabResult
 
 # Workers of one judge and zygote. For each submission these spend 4 and 5 CPU-ms that no other can
-# use; the smallest lab takes 50 in all, so eight keep them busy at most 80 %, and of a real lab 5 %.
+# use; the smallest lab takes 50 in all, so eight keep them busy at most 80 %, of a real lab 5 %.
 PER_ZYGOTE = 8
 
 
