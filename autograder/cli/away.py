@@ -51,8 +51,8 @@ def places(path: str, out: str | None) -> Iterator[tuple[Path, Path, Path | None
 
 def farm_of(given: dict[str, Any]) -> Farm | None:
     """Return the farm that the options name. Raises UsageError for certificates without one."""
-    if not given["scheduler"]:
-        if given["certificates"]:
+    if not given.get("scheduler"):
+        if given.get("certificates"):
             raise UsageError("of which scheduler?", "--certificates", "--scheduler tls://HOST:8786")
         return None
     ensure(["farm"])
