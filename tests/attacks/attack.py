@@ -5,7 +5,8 @@
 Each attack is handed in once, in turns as a notebook and a project, as root and as an ordinary
 user; --all: in both kinds, as both. Honest neighbours are graded among them and after them. Exit 1
 when a grade was lifted, something outside changed, something survived or leaked, or a neighbour
-was hurt; 77 where boxes have no /tmp of their own. With --all results.json beside this file is written, from which the site's table comes.
+was hurt; 77 where boxes have no /tmp of their own. With --all results.json beside this file is
+written, from which the site's table comes.
 """
 
 from __future__ import annotations
