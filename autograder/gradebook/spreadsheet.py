@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from autograder.policy import Cohort
+from autograder.spreadsheet import defused
 from autograder.standing import Grade, Record, grades
 
 COLUMNS = (
@@ -30,15 +31,10 @@ def rows(
 def _row(one: Grade) -> tuple[object, ...]:
     chosen = one.chosen
     return (
-        one.lab, safe(one.learner), one.raw, one.possible, one.late, one.forgiven, one.lost,
-        one.final, one.dropped, safe(one.mark.by) if one.mark else "", one.attempt, one.attempts,
+        one.lab, defused(one.learner), one.raw, one.possible, one.late, one.forgiven, one.lost,
+        one.final, one.dropped, defused(one.mark.by) if one.mark else "", one.attempt, one.attempts,
         one.passed, one.waiting, chosen.mode if chosen else "", chosen.epoch if chosen else "",
     )  # fmt: skip
-
-
-def safe(text: str) -> str:
-    """Return a text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in "=+-@\t\r" else text
 
 
 def write_csv(

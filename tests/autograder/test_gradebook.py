@@ -96,10 +96,11 @@ def test_a_fault_of_ours_is_no_score(book, tmp_path):
     assert (row["raw"], row["attempt"], row["ungraded"]) == ("2.0", "1", "True")
 
 
-def test_a_formula_is_defused(book, tmp_path):
-    book.write(result(P, learner="=cmd()"))
+@pytest.mark.parametrize("learner", ["=cmd()", " =cmd()", "＝cmd()", "+1"])
+def test_a_formula_is_defused(book, tmp_path, learner):
+    book.write(result(P, learner=learner))
     write_csv(tmp_path / "g.csv", book.records(), RULES)
-    assert "'=cmd()" in (tmp_path / "g.csv").read_text()
+    assert f"'{learner}" in (tmp_path / "g.csv").read_text()
 
 
 def test_a_renamed_learner_keeps_what_they_earned(book):
