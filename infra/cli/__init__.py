@@ -19,7 +19,7 @@ import click
 if TYPE_CHECKING:
     from infra.cloud.desk import DeskError, Folder, Running
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 STATE = ROOT / "work" / ".state" / "cloud"
 PATIENCE = 120.0
 
