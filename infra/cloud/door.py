@@ -35,6 +35,7 @@ from infra.cloud.errors import Answer, AwsError, access_denied, render
 from infra.cloud.iam import Decision, Policies, Principal, Request, evaluate
 from infra.cloud.keys import Keys, RootKey
 from infra.cloud.log import CallLog
+from infra.cloud.usage import UsageLog
 
 SERVICES: dict[str, Callable[[Call], list[Need]]] = {
     "s3": s3.needs,
@@ -67,6 +68,7 @@ class Door:
         self.lock = threading.Lock()
         self.keys = Keys(root, self.clock, self.lock)
         self.log = CallLog()
+        self.usage = UsageLog()
         self.stored = 0
         self.quota = 1 << 30
 

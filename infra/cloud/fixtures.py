@@ -20,8 +20,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from infra.cloud import clients, log
+from infra.cloud import usage as billed
 from infra.cloud.log import LoggedCall
 from infra.cloud.process import Child, CloudError, Sockets, fork, loopback
+from infra.cloud.usage import Usage
 
 if TYPE_CHECKING:
     from infra.cloud.tls import Authority
@@ -183,6 +185,15 @@ class Cloud:
         """Return the calls from a number on: `mark = len(cloud.log)` before what you watch."""
         return log.loads(self._child.ask("log", since=number))
 
+    def use(self, used: Usage) -> None:
+        """Keep a usage that no call tells of, for the bill: seconds run, bytes scanned."""
+        self._child.ask("use", **billed.dumps([used])[0])
+
+    @property
+    def usage_records(self) -> list[Usage]:
+        """Every usage kept for the bill so far."""
+        return billed.loads(self._child.ask("usage_records"))
+
     def state(self, service: str) -> Any:
         """Return what a service holds: "s3", "iam", "kms" or "secretsmanager"."""
         return self._child.ask("inventory", service=service)
@@ -290,6 +301,6 @@ def _url(scheme: str, listener: socket.socket) -> str:
 
 
 __all__ = [
-    "Cloud", "CloudError", "Identity", "InstanceMetadata", "LoggedCall", "Role", "allow",
-    "client", "loopback", "private_cloud", "trusts",
+    "Cloud", "CloudError", "Identity", "InstanceMetadata", "LoggedCall", "Role", "Usage",
+    "allow", "client", "loopback", "private_cloud", "trusts",
 ]

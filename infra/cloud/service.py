@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from infra.cloud import dispatch, inventory, managed, state, sts
+from infra.cloud import usage as billed
 from infra.cloud.clock import Clock
 from infra.cloud.door import Door
 from infra.cloud.keys import RootKey
@@ -23,7 +24,7 @@ from infra.cloud.tls import Authority
 
 ORDERS = {
     "identity", "role", "session", "log", "inventory", "advance", "schedule", "instance",
-    "quota", "usage", "notice", "expire_tokens", "polls",
+    "quota", "usage", "notice", "expire_tokens", "polls", "use", "usage_records",
 }
 _FORM = {"content-type": "application/x-www-form-urlencoded"}
 
@@ -146,6 +147,14 @@ class Service:
         """Return CPU seconds since the fork, and the largest memory in MiB."""
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         return {"cpu": time.process_time() - self.started, "peak_mb": peak}
+
+    def use(self, **fields: Any) -> None:
+        """Keep a usage for the bill."""
+        self.door.usage.add(billed.Usage(**fields))
+
+    def usage_records(self) -> list[dict[str, Any]]:
+        """Return every usage kept for the bill."""
+        return billed.dumps(self.door.usage.records)
 
     def _instance_credentials(self) -> dict[str, str]:
         with self.door.lock:
