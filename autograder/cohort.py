@@ -10,6 +10,7 @@ import math
 import os
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -149,14 +150,14 @@ def _ours(end: LabResult | LadderError) -> bool:
 def _round(course: Course, found: Sequence[Found], plan: Plan, workers: int) -> Iterator[Outcome]:
     """Judge submissions of one lab, `workers` at a time."""
     count = min(workers, len(found))
-    todo, lock = iter(found), threading.Lock()
+    todo = deque(found)
     # bounded: when results cannot be written as fast as they come, workers wait
     done: queue.Queue[Outcome | BaseException | None] = queue.Queue(2 * count)
     stations = [Station(found[0].lab, plan) for _ in range(math.ceil(count / PER_ZYGOTE))]
     threads = [
         threading.Thread(
             target=_work,
-            args=(course, plan, stations[slot // PER_ZYGOTE], slot, todo, lock, done),
+            args=(course, plan, stations[slot // PER_ZYGOTE], slot, todo, done),
             daemon=True,
         )
         for slot in range(count)
@@ -170,8 +171,18 @@ def _round(course: Course, found: Sequence[Found], plan: Plan, workers: int) -> 
         yield from _drain(done, count)
         whole = True
     finally:
+        todo.clear()
         for station in stations:
             station.close(kill=not whole)
+        _let_go(threads, done)
+
+
+def _let_go(threads: Sequence[threading.Thread], done: queue.Queue[Any]) -> None:
+    """Wait until no thread works any more; what they still had to say is not asked for."""
+    for thread in threads:
+        while thread.is_alive():
+            with suppress(queue.Empty):
+                done.get(timeout=0.05)
 
 
 def _start(station: Station) -> None:
@@ -197,16 +208,15 @@ def _work(
     plan: Plan,
     station: Station,
     slot: int,
-    todo: Iterator[Found],
-    lock: threading.Lock,
+    todo: deque[Found],
     done: queue.Queue[Any],
 ) -> None:
     """Judge until nothing is left."""
     try:
         while True:
-            with lock:
-                one = next(todo, None)
-            if one is None:
+            try:
+                one = todo.popleft()
+            except IndexError:
                 return
             done.put((one, _outcome(course, plan, station, one, slot)))
     except BaseException as error:
@@ -222,10 +232,13 @@ class Station:
         self.lab, self.plan, self.lock = lab, plan, threading.Lock()
         self.court: Court | None = None
         self.launcher: Launcher | None = None
+        self.closed = False
 
     def open(self) -> tuple[Court, Launcher]:
         """Return judge and zygote, both alive. Raises GraderError when they cannot be started."""
         with self.lock:
+            if self.closed:
+                raise GraderError("grading was stopped", self.lab.id)
             if not _lives(self.court):
                 self.court = Court(self.lab, self.plan.mode).__enter__()
             if not _lives(self.launcher):
@@ -235,12 +248,14 @@ class Station:
             return self.court, self.launcher
 
     def close(self, kill: bool = False) -> None:
-        """End both; `kill`: do not wait for what is under way."""
-        for one in (self.court, self.launcher):
-            if one is not None and kill:
-                one.process.kill()
-            if one is not None:
-                one.__exit__(None, None, None)
+        """End both for good; `kill`: do not wait for what is under way."""
+        with self.lock:
+            self.closed = True
+            for one in (self.court, self.launcher):
+                if one is not None and kill:
+                    one.process.kill()
+                if one is not None:
+                    one.__exit__(None, None, None)
 
 
 def _lives(one: Court | Launcher | None) -> bool:
