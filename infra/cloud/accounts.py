@@ -9,9 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 from infra.cloud import managed, state
-from infra.cloud.calls import Call, Context, Need, request_tags
+from infra.cloud.calls import Call, Context, Need, request_tags, resource_tags
 from infra.cloud.dispatch import ACCOUNT
-from infra.cloud.errors import QUERY_NAMESPACE, Answer, AwsError
+from infra.cloud.errors import Answer, AwsError, namespace
+from infra.cloud.forms import members, values
 
 _ON_USER = {
     "CreateUser", "GetUser", "DeleteUser", "UpdateUser", "CreateAccessKey", "UpdateAccessKey",
@@ -56,6 +57,11 @@ def needs(call: Call) -> list[Need]:
     name, params = call.operation, call.params
     if name not in SUPPORTED:
         raise AwsError("InvalidAction", f"This cloud has no iam:{name}.")
+    if call.principal.kind == "user" and call.caller.issued is not None:
+        # Credentials of GetSessionToken reach IAM only with MFA, which nobody has here.
+        raise AwsError(
+            "InvalidClientTokenId", "The security token included in the request is invalid.", 403
+        )
     if name in _SELF and "UserName" not in params:
         if call.principal.kind != "user":
             raise AwsError(
@@ -136,31 +142,26 @@ def _context(name: str, params: dict[str, Any]) -> Context:
     keys: Context = {}
     if "PolicyArn" in params and name not in _ON_POLICY:
         keys["iam:policyarn"] = params["PolicyArn"]
+    target = _target(name, params)
+    if target is not None:
+        keys |= resource_tags(state.pairs(target.tags), "iam")
     if "PermissionsBoundary" in params:
         keys["iam:permissionsboundary"] = params["PermissionsBoundary"]
     else:
-        keys |= _present_boundary(name, params)
+        # Changes of a principal's policies are compared with the boundary that it already has.
+        boundary = getattr(target, "permissions_boundary_arn", None)
+        keys |= {"iam:permissionsboundary": boundary} if boundary else {}
+    removed = values(params, "TagKeys.member")
+    if removed:
+        keys["aws:tagkeys"] = removed
     return keys | request_tags(members(params, "Tags.member"))
 
 
-def _present_boundary(name: str, params: dict[str, Any]) -> Context:
-    """Changes of a principal's policies are compared with the boundary that it already has."""
-    found = None
+def _target(name: str, params: dict[str, Any]) -> Any | None:
+    """Return the user or role that a call is about, if it is there."""
     if name in _ON_USER:
-        found = state.user(params.get("UserName", ""))
-    elif name in _ON_ROLE:
-        found = state.role(params.get("RoleName", ""))
-    arn = getattr(found, "permissions_boundary_arn", None)
-    return {"iam:permissionsboundary": arn} if arn else {}
-
-
-def members(params: dict[str, Any], prefix: str) -> dict[str, str]:
-    """Return the tags of a form: prefix.1.Key, prefix.1.Value, ..."""
-    tags: dict[str, str] = {}
-    for name, value in params.items():
-        if name.startswith(prefix + ".") and name.endswith(".Key"):
-            tags[value] = str(params.get(name.removesuffix("Key") + "Value", ""))
-    return tags
+        return state.user(params.get("UserName", ""))
+    return state.role(params.get("RoleName", "")) if name in _ON_ROLE else None
 
 
 def own_work(call: Call) -> Answer | None:
@@ -172,7 +173,7 @@ def own_work(call: Call) -> Answer | None:
         raise AwsError("NoSuchEntity", "The user with that name cannot be found.", 404)
     put = call.operation.startswith("Put")
     found.permissions_boundary_arn = _known_policy(call) if put else None
-    namespace = QUERY_NAMESPACE["iam"]
+    namespace = namespace("iam")
     body = f'<{call.operation}Response xmlns="{namespace}"/>'
     return Answer(200, {"content-type": "text/xml"}, body.encode())
 

@@ -1,6 +1,6 @@
 """A call in flight, and what it needs to be allowed: actions on resources, with their policies.
 
-Limit: data only; `s3`, `kms`, `secrets`, `accounts` fill it, `door` decides with it.
+Limit: data only; `s3`, `kms`, `secrets`, `accounts` fill it, `verdicts` decides.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from infra.cloud.iam import Document, Principal
 from infra.cloud.state import KeyInfo
 
 Context = dict[str, str | Sequence[str]]
+# Services with one endpoint for all regions, and the region that their calls count for.
+GLOBAL = {"iam": "us-east-1"}
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Call:
             "aws:currenttime": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "aws:epochtime": str(int(self.time)),
             "aws:sourceip": self.address,
-            "aws:requestedregion": self.region,
+            "aws:requestedregion": GLOBAL.get(self.service, self.region),
             "aws:resourceaccount": ACCOUNT,
             "aws:viaawsservice": "false",
         }
@@ -77,7 +79,10 @@ class Call:
 
 @dataclass(frozen=True)
 class Need:
-    """One action that must be allowed. `key` is the KMS key that must then work."""
+    """One action that must be allowed; `verdicts` tells how a service fills it.
+
+    `key` is the KMS key that must then be `working`; its grants may allow as well.
+    """
 
     action: str
     resource: str
@@ -96,6 +101,7 @@ def request_tags(tags: Mapping[str, str]) -> Context:
     return keys
 
 
-def resource_tags(tags: Mapping[str, str]) -> Context:
-    """Return the condition keys of the tags on a resource."""
-    return {f"aws:resourcetag/{k.lower()}": v for k, v in tags.items()}
+def resource_tags(tags: Mapping[str, str], *services: str) -> Context:
+    """Return the condition keys of the tags on a resource, also under a service's own name."""
+    starts = ("aws", *services)
+    return {f"{start}:resourcetag/{k.lower()}": v for k, v in tags.items() for start in starts}

@@ -62,10 +62,21 @@ def arn_like(value: str, glob: str) -> bool:
     return all(like(h, w) for h, w in zip(have, want, strict=True))
 
 
+_DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_MONTH = re.compile(r"\d{4}-\d{2}", re.ASCII)
+
+
+def number(text: str) -> float:
+    """Return an integer or decimal value; raise ValueError for anything else."""
+    if not _DECIMAL.fullmatch(text):
+        raise ValueError(f"{text!r} is no number")
+    return float(text)
+
+
 def _number(compare: Callable[[float, float], bool]) -> Callable[[str, str], bool]:
     def test(value: str, want: str) -> bool:
         try:
-            return compare(float(value), float(want))
+            return compare(number(value), number(want))
         except ValueError:
             return False
 
@@ -73,11 +84,12 @@ def _number(compare: Callable[[float, float], bool]) -> Callable[[str, str], boo
 
 
 def instant(text: str) -> float:
-    """Return seconds since the epoch for an IAM date: ISO 8601 or a number."""
+    """Return seconds since the epoch for an IAM date: ISO 8601 as W3C has it, or a number."""
     try:
-        return float(text)
+        return number(text)
     except ValueError:
-        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        whole = text + "-01" if _MONTH.fullmatch(text) else text
+        moment = datetime.fromisoformat(whole.replace("Z", "+00:00"))
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
@@ -137,6 +149,10 @@ NEGATED = {
 }
 
 
+# Operators whose values may hold policy variables. Documentation contradicts itself about Bool.
+FILLED = ("string", "arn", "bool")
+
+
 def listed(value: Any) -> list[Any]:
     """Return a policy element as a list: policies write one value without brackets."""
     if value is None:
@@ -164,8 +180,11 @@ def _matches(operator: str, key: str, want: Any, context: Context, expand: Expan
     quantifier, name, if_exists = _split(operator)
     values = _values(context, key)
     if name == "null":
-        return all((values is None) == (text(w).lower() == "true") for w in listed(want))
-    wanted = [e for w in listed(want) if (e := expand(text(w))) is not None]
+        nothing = values is None
+        return not if_exists and all(nothing == (text(w).lower() == "true") for w in listed(want))
+    wanted = [text(w) for w in listed(want)]
+    if name.startswith(FILLED):
+        wanted = [e for w in wanted if (e := expand(w)) is not None]
     if values is None:
         return _absent(quantifier, name, if_exists)
     negated = name in NEGATED

@@ -55,6 +55,8 @@ def _statement(statement: Any) -> str:
         return "A statement must be an object"
     if statement.get("Effect") not in {"Allow", "Deny"}:
         return "Effect must be Allow or Deny"
+    if "NotPrincipal" in statement and statement["Effect"] == "Allow":
+        return "NotPrincipal must be used with the effect Deny"
     for one, other in _PAIRS:
         if (one in statement) == (other in statement):
             return f"A statement must have {one} or {other}, one of them"
@@ -69,8 +71,9 @@ def _condition(block: Any) -> str:
     if not isinstance(block, Mapping):
         return "Condition must be an object"
     for operator, keys in block.items():
-        name = str(operator).lower().rpartition(":")[2].removesuffix("ifexists")
-        if name not in TESTS and name not in NEGATED and name != "null":
+        name = str(operator).lower().rpartition(":")[2]
+        plain = name.removesuffix("ifexists")
+        if plain not in TESTS and plain not in NEGATED and name != "null":
             return f"Invalid Condition type : {operator}"
         if not isinstance(keys, Mapping) or not keys:
             return f"{operator} must be an object of keys and values"

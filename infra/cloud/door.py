@@ -10,7 +10,7 @@ import json
 import secrets
 import threading
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import unquote, urlencode
 
@@ -25,14 +25,14 @@ from infra.cloud import (
     sigv4,
     state,
     sts,
+    verdicts,
     versions,
 )
 from infra.cloud import secrets as secretsmanager
 from infra.cloud.calls import Call, Caller, Need
 from infra.cloud.clock import Clock
-from infra.cloud.dispatch import ACCOUNT
 from infra.cloud.errors import Answer, AwsError, access_denied, render
-from infra.cloud.iam import Decision, Policies, Principal, Request, evaluate
+from infra.cloud.iam import Decision
 from infra.cloud.keys import Keys, RootKey
 from infra.cloud.log import CallLog
 from infra.cloud.usage import UsageLog
@@ -158,7 +158,7 @@ class Door:
         if not decision.allowed:
             if call.service == "secretsmanager" and need.action.startswith("kms:"):
                 raise access_denied(call.service, "Access to KMS is not allowed")
-            raise access_denied(call.service, refusal(call, need, decision))
+            raise access_denied(call.service, verdicts.refusal(call, need, decision))
         error = kms.broken(need.key) if need.key is not None and need.working else None
         if error is None:
             return
@@ -235,46 +235,8 @@ class _Trace:
 
 
 def decide(call: Call, need: Need) -> Decision:
-    """Evaluate one need with every policy that has a say."""
-    principal = call.principal
-    request = Request(
-        principal, need.action, need.resource, call.context() | dict(need.context), ACCOUNT
-    )
-    policies = Policies(
-        session=call.caller.session, resource=need.policy, must_delegate=need.must_delegate
-    )
-    if principal.kind == "user":
-        policies = replace(
-            policies, identity=state.user_policies(principal.name),
-            boundary=state.boundary(state.user(principal.name)),
-        )
-    elif principal.kind == "session":
-        role = state.role_by_arn(principal.role)
-        policies = replace(
-            policies, identity=state.role_policies(role), boundary=state.boundary(role)
-        )
-    decision = evaluate(request, policies)
-    if not decision.allowed and not decision.explicit and _granted(principal, need):
-        return Decision(True, source="grant")
-    return decision
-
-
-def _granted(principal: Principal, need: Need) -> bool:
-    """Whether a KMS grant gives the caller this operation."""
-    if need.key is None:
-        return False
-    who = {principal.arn, principal.role}
-    operation = need.action.removeprefix("kms:")
-    return any(grantee in who and operation in names for grantee, names in need.key.grants)
-
-
-def refusal(call: Call, need: Need, decision: Decision) -> str:
-    """Return AWS's sentence for a refused action."""
-    where = f'"{need.resource}"' if call.service == "s3" else need.resource
-    return (
-        f"User: {call.principal.arn} is not authorized to perform: {need.action} "
-        f"on resource: {where} {decision.because(need.action)}"
-    )
+    """Evaluate one need of a call with every policy that has a say."""
+    return verdicts.decide(call.principal, need, call.context(), call.caller.session)
 
 
 def _dialect(incoming: Incoming, service: str) -> str:

@@ -6,12 +6,13 @@ Limit: organization policies (SCP, RCP), access control lists and VPC endpoint p
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from infra.cloud.conditions import LITERAL, Context, holds, like, listed
+from infra.cloud import variables
+from infra.cloud.conditions import Context, holds, like, listed
+from infra.cloud.variables import Expand
 
 Document = Mapping[str, Any]
 Kind = Literal["root", "user", "session", "federated", "service", "anonymous"]
@@ -26,7 +27,10 @@ SESSION = "session policy"
 
 @dataclass(frozen=True)
 class Principal:
-    """Who calls. `role` is the IAM role's ARN when `kind` is session."""
+    """Who calls. `role` is the IAM role's ARN when `kind` is session.
+
+    `source` is the source identity that was set when a role was assumed.
+    """
 
     kind: Kind
     arn: str
@@ -35,6 +39,7 @@ class Principal:
     name: str = ""
     role: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -131,9 +136,9 @@ def _same_account(request: Request) -> bool:
 
 def _explicit_deny(request: Request, policies: Policies) -> str:
     """Return the type of policy that denies, or nothing."""
+    limited = policies.boundary is not None
     if any(
-        s.get("Effect") == "Deny"
-        and names(s, request.principal) != "none"
+        s.get("Effect") == "Deny" and _denies(s, request.principal, limited)
         and applies(s, d, request)
         for d, s in statements([policies.resource] if policies.resource else [])
     ):
@@ -147,6 +152,11 @@ def _explicit_deny(request: Request, policies: Policies) -> str:
             if statement.get("Effect") == "Deny" and applies(statement, document, request):
                 return source
     return ""
+
+
+def _denies(statement: Mapping[str, Any], principal: Principal, limited: bool) -> bool:
+    """Whether a Deny means the caller. NotPrincipal hits whoever has a boundary, named or not."""
+    return ("NotPrincipal" in statement and limited) or names(statement, principal) != "none"
 
 
 def _allows(request: Request, documents: Iterable[Document]) -> bool:
@@ -179,15 +189,16 @@ def statements(documents: Iterable[Document]) -> Iterable[tuple[Document, Mappin
 
 def applies(statement: Mapping[str, Any], document: Document, request: Request) -> bool:
     """Whether a statement speaks of this action on this resource under these conditions."""
-    expand = _expander(document, request)
-    return (
-        _action_matches(statement, request.action)
-        and _resource_matches(statement, request, expand)
-        and holds(statement.get("Condition", {}), request.context, expand)
+    if not speaks_of(statement, request.action):
+        return False
+    fill = variables.filler(document, request.context)
+    return _resource_matches(statement, request.resource, fill) and holds(
+        statement.get("Condition", {}), request.context, fill
     )
 
 
-def _action_matches(statement: Mapping[str, Any], action: str) -> bool:
+def speaks_of(statement: Mapping[str, Any], action: str) -> bool:
+    """Whether a statement's Action or NotAction covers an action; case is ignored."""
     if "NotAction" in statement:
         patterns = listed(statement["NotAction"])
         return not any(like(action, str(p), ignore_case=True) for p in patterns)
@@ -195,20 +206,25 @@ def _action_matches(statement: Mapping[str, Any], action: str) -> bool:
     return any(like(action, str(p), ignore_case=True) for p in patterns)
 
 
-def _resource_matches(statement: Mapping[str, Any], request: Request, expand: Any) -> bool:
+def _resource_matches(statement: Mapping[str, Any], resource: str, fill: Expand) -> bool:
     """A trust policy has no Resource: it speaks of the role that carries it."""
     inverse = "NotResource" in statement
     if not inverse and "Resource" not in statement:
         return "Principal" in statement or "NotPrincipal" in statement
     patterns = listed(statement["NotResource" if inverse else "Resource"])
-    expanded = [e for p in patterns if (e := expand(str(p))) is not None]
-    return any(like(request.resource, pattern) for pattern in expanded) != inverse
+    filled = [f for p in patterns if (f := variables.resource(str(p), fill)) is not None]
+    return any(like(resource, pattern) for pattern in filled) != inverse
 
 
 def names(statement: Mapping[str, Any], principal: Principal) -> Match:
-    """How a resource policy's statement names the caller."""
+    """How a resource policy's statement names the caller.
+
+    NotPrincipal spares whom it names itself: a user by its account alone is not spared. It is
+    for Deny; an Allow with it grants nothing.
+    """
     if "NotPrincipal" in statement:
-        return "none" if _named(statement["NotPrincipal"], principal) != "none" else "direct"
+        spared = _named(statement["NotPrincipal"], principal) == "direct"
+        return "none" if spared or statement.get("Effect") != "Deny" else "direct"
     return _named(statement.get("Principal"), principal)
 
 
@@ -238,47 +254,10 @@ def _names_one(kind: str, value: str, principal: Principal) -> Match:
     if principal.kind in {"anonymous", "service"}:
         return "none"
     if value in {principal.account, f"arn:aws:iam::{principal.account}:root"}:
-        return "account"
+        return "direct" if principal.kind == "root" else "account"
     if value == principal.role and principal.role:
         return "role"
     return "direct" if value in {principal.arn, principal.id} else "none"
-
-
-_VARIABLE = re.compile(r"\$\{([^}]*)\}")
-
-
-def _expander(document: Document, request: Request) -> Any:
-    """Return a function that fills policy variables; it gives None where one has no value.
-
-    Only documents of version 2012-10-17 have variables: in older ones ${...} is plain text.
-    """
-    if document.get("Version") != "2012-10-17":
-        return lambda pattern: pattern
-
-    def expand(pattern: str) -> str | None:
-        missing = False
-
-        def fill(match: re.Match[str]) -> str:
-            nonlocal missing
-            value = _variable(match.group(1), request)
-            missing = missing or value is None
-            return value or ""
-
-        filled = _VARIABLE.sub(fill, pattern)
-        return None if missing else filled
-
-    return expand
-
-
-def _variable(inside: str, request: Request) -> str | None:
-    if inside in LITERAL:
-        return LITERAL[inside]
-    name, comma, default = inside.partition(",")
-    value = request.context.get(name.strip().lower())
-    if isinstance(value, str):
-        # A name with a star in it must not become a wildcard in somebody's policy.
-        return "".join(LITERAL.get(c, c) for c in value)
-    return default.strip().strip("'") if comma else None
 
 
 def _full_context(request: Request) -> Context:
@@ -289,15 +268,20 @@ def _full_context(request: Request) -> Context:
 def _principal_context(principal: Principal) -> dict[str, str | Sequence[str]]:
     if principal.kind == "anonymous":
         return {"aws:principaltype": "Anonymous", "aws:userid": "anonymous"}
+    if principal.kind == "service":
+        return {"aws:principalisawsservice": "true", "aws:principalservicename": principal.arn}
     keys: dict[str, str | Sequence[str]] = {
         "aws:principalarn": principal.role or principal.arn,
         "aws:principalaccount": principal.account,
         "aws:principaltype": {"root": "Account", "user": "User"}.get(principal.kind, "AssumedRole"),
-        "aws:userid": principal.id,
-        "aws:principalisawsservice": str(principal.kind == "service").lower(),
+        "aws:principalisawsservice": "false",
     }
+    if principal.id:
+        keys["aws:userid"] = principal.id
     if principal.kind == "user":
         keys["aws:username"] = principal.name
+    if principal.source:
+        keys["aws:sourceidentity"] = principal.source
     for tag, value in principal.tags.items():
         keys[f"aws:principaltag/{tag.lower()}"] = value
     return keys

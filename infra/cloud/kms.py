@@ -1,6 +1,6 @@
 """What a KMS call needs, and what other services need of a key on their caller's behalf.
 
-Limit: grants allow by operation and grantee; their constraints are not compared.
+Limit: a grant holds at once and until it is revoked; grant tokens are neither needed nor checked.
 """
 
 from __future__ import annotations
@@ -80,6 +80,7 @@ def use(
     """Return what a caller needs so that `service` may use a key for it."""
     key = find(region, name)
     keys = _encryption(context)
+    keys |= {"kms:calleraccount": ACCOUNT}
     keys |= {"kms:viaservice": f"{service}.{region}.amazonaws.com", "aws:viaawsservice": "true"}
     policy = key.policy
     if any(alias.startswith(AWS_MANAGED) for alias in key.aliases):
@@ -135,6 +136,8 @@ def _need(
     keys |= _encryption(given if isinstance(given, dict) else {})
     tags = params.get("Tags")
     keys |= request_tags(state.pairs(tags)) if name == "TagResource" else {}
+    if name == "CreateGrant":
+        keys |= {"kms:grantisforawsresource": "false"}
     working = name in CRYPTOGRAPHIC or name.startswith("ReEncrypt")
     return Need(f"kms:{name}", key.arn, keys, key.policy, True, key, working)
 

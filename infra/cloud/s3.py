@@ -66,6 +66,8 @@ _VERSIONED = {
     "DeleteObjectTagging": "DeleteObjectVersionTagging", "GetObjectAcl": "GetObjectVersionAcl",
     "PutObjectAcl": "PutObjectVersionAcl",
 }
+# Actions that S3 decides without s3:ExistingObjectTag: an object cannot keep itself by its tags.
+_BLIND = {"PutObject", "DeleteObject", "DeleteObjectVersion", "AbortMultipartUpload"}
 _HEADER_KEYS = (
     "x-amz-acl", "x-amz-server-side-encryption", "x-amz-server-side-encryption-aws-kms-key-id",
     "x-amz-storage-class", "x-amz-copy-source", "x-amz-metadata-directive",
@@ -111,7 +113,7 @@ def _main(call: Call) -> Need:
         action = _VERSIONED[action]
     resource = arn(bucket or "*", key)
     keys = _context(call)
-    if key:
+    if key and action not in _BLIND:
         keys |= _existing_tags(bucket, key, version)
     policy = state.bucket_policy(bucket) if bucket else None
     return Need(f"s3:{action}", resource, keys, policy)

@@ -19,6 +19,33 @@ ROOT = f"arn:aws:iam::{ACCOUNT}:root"
 DENY_ALL: Document = {"Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}
 
 
+# Operations that a grant's constraints bind: those that take an encryption context.
+_BOUND = {
+    "Encrypt", "Decrypt", "ReEncryptFrom", "ReEncryptTo", "GenerateDataKey",
+    "GenerateDataKeyWithoutPlaintext", "GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext",
+}
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A grant on a KMS key: to whom, for what, with which encryption context."""
+
+    grantee: str
+    operations: tuple[str, ...]
+    equals: dict[str, str] | None = None
+    subset: dict[str, str] | None = None
+
+    def covers(self, operation: str, encryption: dict[str, str]) -> bool:
+        """Whether it gives an operation with an encryption context."""
+        if operation not in self.operations:
+            return False
+        if operation not in _BOUND:
+            return True
+        if self.equals is not None and self.equals != encryption:
+            return False
+        return self.subset is None or self.subset.items() <= encryption.items()
+
+
 @dataclass(frozen=True)
 class KeyInfo:
     """A KMS key: where it is, who may use it, whether it works."""
@@ -28,7 +55,7 @@ class KeyInfo:
     state: str
     policy: Document
     tags: dict[str, str] = field(default_factory=dict)
-    grants: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    grants: tuple[Grant, ...] = ()
     aliases: tuple[str, ...] = ()
 
 
@@ -197,11 +224,19 @@ def _split_key(region: str, name: str) -> tuple[str, str]:
 
 
 def _key_info(region: str, key: Any) -> KeyInfo:
-    grants = tuple((g.grantee_principal, tuple(g.operations or ())) for g in key.grants.values())
+    grants = tuple(map(_grant, key.grants.values()))
     tags = dispatch.backend("kms", region).tagger.get_tag_dict_for_resource(key.id)
     return KeyInfo(
         key.arn, key.id, key.key_state, document(key.policy), pairs(tags), grants,
         tuple(key.aliases),
+    )
+
+
+def _grant(grant: Any) -> Grant:
+    limits = grant.constraints or {}
+    return Grant(
+        grant.grantee_principal, tuple(grant.operations or ()),
+        limits.get("EncryptionContextEquals"), limits.get("EncryptionContextSubset"),
     )
 
 

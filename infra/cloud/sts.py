@@ -14,10 +14,10 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from infra.cloud import state
-from infra.cloud.accounts import members
-from infra.cloud.calls import Call, Caller, Context, Need, request_tags
+from infra.cloud.calls import Call, Caller, Context, Need, request_tags, resource_tags
 from infra.cloud.dispatch import ACCOUNT
-from infra.cloud.errors import QUERY_NAMESPACE, Answer, AwsError
+from infra.cloud.errors import Answer, AwsError, namespace
+from infra.cloud.forms import members, members_of, values
 from infra.cloud.iam import Document, Principal
 
 SUPPORTED = {"AssumeRole", "GetCallerIdentity", "GetSessionToken", "GetAccessKeyInfo"}
@@ -36,7 +36,7 @@ class Session:
     seconds: int
     principal: Principal
     policies: Sequence[Document] | None = None
-    tags: dict[str, str] = field(default_factory=dict)
+    transitive: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -47,12 +47,12 @@ class Sessions:
 
     def open(
         self, principal: Principal, now: float, seconds: int,
-        policies: Sequence[Document] | None = None,
+        policies: Sequence[Document] | None = None, transitive: dict[str, str] | None = None,
     ) -> Session:
-        """Hand out credentials for a principal."""
+        """Hand out credentials for a principal; `transitive` tags go along a chain of roles."""
         session = Session(
             new_key_id("ASIA"), secrets.token_urlsafe(30), secrets.token_urlsafe(240),
-            now, seconds, principal, policies,
+            now, seconds, principal, policies, transitive or {},
         )
         self.known[session.key_id] = session
         return session
@@ -76,9 +76,13 @@ def needs(call: Call) -> list[Need]:
     names = ["sts:AssumeRole"]
     if members(call.params, "Tags.member"):
         names.append("sts:TagSession")
-    if "SourceIdentity" in call.params:
+    if "sts:sourceidentity" in keys:
         names.append("sts:SetSourceIdentity")
-    return [Need(name, arn, keys, trust, must_delegate=True) for name in names]
+    found_needs = [Need(name, arn, keys, trust, must_delegate=True) for name in names]
+    if call.principal.kind == "session" and "sts:sourceidentity" in keys:
+        # In a chain of roles the caller's own policies must allow it, whoever the trust names.
+        found_needs.append(Need("sts:SetSourceIdentity", arn, keys))
+    return found_needs
 
 
 def _context(call: Call, found: Any) -> Context:
@@ -86,8 +90,13 @@ def _context(call: Call, found: Any) -> Context:
     for name in ("ExternalId", "RoleSessionName", "SourceIdentity"):
         if name in call.params:
             keys[f"sts:{name.lower()}"] = call.params[name]
+    if call.principal.source:
+        keys.setdefault("sts:sourceidentity", call.principal.source)
+    transitive = values(call.params, "TransitiveTagKeys.member")
+    if transitive:
+        keys["sts:transitivetagkeys"] = transitive
     if found is not None:
-        keys |= {f"aws:resourcetag/{k.lower()}": v for k, v in state.pairs(found.tags).items()}
+        keys |= resource_tags(state.pairs(found.tags), "iam")
     return keys | request_tags(members(call.params, "Tags.member"))
 
 
@@ -103,11 +112,15 @@ def answer(call: Call, sessions: Sessions) -> Answer:
     return _assume_role(call, sessions)
 
 
-def role_principal(found: Any, name: str, tags: dict[str, str] | None = None) -> Principal:
-    """Return the principal of a role's session."""
+def role_principal(
+    found: Any, name: str, tags: dict[str, str] | None = None, source: str = ""
+) -> Principal:
+    """Return the principal of a role's session; its tags replace the role's, case ignored."""
+    own = {key.lower() for key in tags or {}}
+    kept = {k: v for k, v in state.pairs(found.tags).items() if k.lower() not in own}
     return Principal(
         "session", f"arn:aws:sts::{ACCOUNT}:assumed-role/{found.name}/{name}", ACCOUNT,
-        f"{found.id}:{name}", name, found.arn, state.pairs(found.tags) | (tags or {}),
+        f"{found.id}:{name}", name, found.arn, kept | (tags or {}), source,
     )
 
 
@@ -120,13 +133,53 @@ def _assume_role(call: Call, sessions: Sessions) -> Answer:
     if call.caller.issued is not None:
         longest = min(longest, 3600)
     seconds = _seconds(call, min(3600, longest), longest)
-    tags = members(call.params, "Tags.member")
+    before = sessions.known.get(call.caller.key_id)
+    inherited = before.transitive if before is not None else {}
+    tags = _session_tags(call, inherited)
+    wanted = {key.lower() for key in values(call.params, "TransitiveTagKeys.member")}
     session = sessions.open(
-        role_principal(found, name, tags), call.real_time, seconds, _session_policies(call)
+        role_principal(found, name, tags, _source_identity(call)), call.real_time, seconds,
+        _session_policies(call),
+        inherited | {k: v for k, v in tags.items() if k.lower() in wanted},
     )
     user = f"<AssumedRoleUser><AssumedRoleId>{escape(session.principal.id)}</AssumedRoleId>"
     user += f"<Arn>{escape(session.principal.arn)}</Arn></AssumedRoleUser>"
+    if session.principal.source:
+        user += f"<SourceIdentity>{escape(session.principal.source)}</SourceIdentity>"
     return _xml(call, user + credentials(session))
+
+
+def _session_tags(call: Call, inherited: dict[str, str]) -> dict[str, str]:
+    """Return the tags of the new session: those passed, and those that come down the chain."""
+    passed = members(call.params, "Tags.member")
+    if len({key.lower() for key in passed}) != len(members_of(call.params, "Tags.member")):
+        raise AwsError("InvalidParameterValue", "Duplicate tag keys found; case is ignored.")
+    if {key.lower() for key in passed} & {key.lower() for key in inherited}:
+        raise AwsError(
+            "InvalidParameterValue",
+            "One of the specified tags conflicts with a transitive tag of the calling session.",
+        )
+    missing = [
+        key for key in values(call.params, "TransitiveTagKeys.member")
+        if key.lower() not in {name.lower() for name in passed}
+    ]
+    if missing:
+        raise AwsError(
+            "InvalidParameterValue", f"The transitive tag key {missing[0]} is not among the tags."
+        )
+    return inherited | passed
+
+
+def _source_identity(call: Call) -> str:
+    """Return the source identity of the new session; once set, it stays along the chain."""
+    given, before = call.params.get("SourceIdentity"), call.principal.source
+    if given is None:
+        return before
+    if not _NAME.fullmatch(given) or given.startswith("aws:"):
+        raise AwsError("ValidationError", f"SourceIdentity must match {_NAME.pattern}")
+    if before and given != before:
+        raise AwsError("AccessDenied", "The source identity of a session cannot be changed.", 403)
+    return str(given)
 
 
 def _session_policies(call: Call) -> list[Document] | None:
@@ -169,7 +222,7 @@ def credentials(session: Session) -> str:
 
 
 def _xml(call: Call, inside: str = "", **fields: str) -> Answer:
-    name, namespace = call.operation, QUERY_NAMESPACE["sts"]
+    name, namespace = call.operation, namespace("sts")
     inside += "".join(f"<{k}>{escape(v)}</{k}>" for k, v in fields.items())
     body = (
         f'<{name}Response xmlns="{namespace}"><{name}Result>{inside}</{name}Result>'

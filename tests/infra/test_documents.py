@@ -27,7 +27,8 @@ def test_a_policy() -> None:
     assert documents.fault(policy()) == ""
     condition = {"BoolIfExists": {"a:b": "true"}, "ForAnyValue:StringLike": {"a:c": ["x*"]}}
     assert documents.fault(policy(Action=["s3:*"], Condition=condition)) == ""
-    assert documents.fault(policy(Principal=None, NotPrincipal={"AWS": "1"})) == ""
+    spared = policy(Effect="Deny", Principal=None, NotPrincipal={"AWS": "1"})
+    assert documents.fault(spared) == ""
     assert documents.fault(json.dumps({"Statement": GOOD})) == ""
 
 
@@ -37,6 +38,8 @@ def test_a_policy() -> None:
     '{"Version": "2026-01-01", "Statement": [{}]}', policy(Effect="allow"), policy(Action=None),
     policy(Resource=None), policy(Principal=None), policy(NotAction="x"), policy(Action=[]),
     policy(Action=3), policy(Resource=[""]), policy(Condition=[]),
+    policy(Principal=None, NotPrincipal={"AWS": "1"}),
+    policy(Condition={"NullIfExists": {"a:b": "true"}}),
     policy(Condition={"StringResembles": {"a:b": "c"}}), policy(Condition={"Bool": {}}),
 ])  # fmt: skip
 def test_no_policy(text: str) -> None:
