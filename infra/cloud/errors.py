@@ -68,6 +68,11 @@ def _query(error: AwsError, service: str, request_id: str) -> Answer:
     return Answer(error.status, headers, body.encode())
 
 
+def namespace(service: str) -> str:
+    """Return the namespace of a service's XML; clients read names without it."""
+    return QUERY_NAMESPACE[service]
+
+
 def _json(error: AwsError, request_id: str) -> Answer:
     body = json.dumps({"__type": error.code, "message": error.message, "Message": error.message})
     headers = {
