@@ -173,8 +173,8 @@ def own_work(call: Call) -> Answer | None:
         raise AwsError("NoSuchEntity", "The user with that name cannot be found.", 404)
     put = call.operation.startswith("Put")
     found.permissions_boundary_arn = _known_policy(call) if put else None
-    namespace = namespace("iam")
-    body = f'<{call.operation}Response xmlns="{namespace}"/>'
+    spoken = namespace("iam")
+    body = f'<{call.operation}Response xmlns="{spoken}"/>'
     return Answer(200, {"content-type": "text/xml"}, body.encode())
 
 

@@ -222,10 +222,10 @@ def credentials(session: Session) -> str:
 
 
 def _xml(call: Call, inside: str = "", **fields: str) -> Answer:
-    name, namespace = call.operation, namespace("sts")
+    name, spoken = call.operation, namespace("sts")
     inside += "".join(f"<{k}>{escape(v)}</{k}>" for k, v in fields.items())
     body = (
-        f'<{name}Response xmlns="{namespace}"><{name}Result>{inside}</{name}Result>'
+        f'<{name}Response xmlns="{spoken}"><{name}Result>{inside}</{name}Result>'
         f"<ResponseMetadata><RequestId>{secrets.token_hex(16)}</RequestId></ResponseMetadata>"
         f"</{name}Response>"
     )
