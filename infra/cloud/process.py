@@ -17,9 +17,9 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from infra.cloud import sigv4
 from infra.cloud.keys import RootKey
@@ -64,14 +64,19 @@ def loopback() -> socket.socket:
     return made
 
 
-class Child:
-    """The parent's handle on a running cloud."""
+class Obedient(Protocol):
+    """What runs in a child and carries out its parent's orders."""
 
-    def __init__(self, pid: int, control: socket.socket, judge_port: int, root: RootKey) -> None:
+    def do(self, what: str, **arguments: Any) -> Any:
+        """Carry out one order."""
+
+
+class Branch:
+    """The parent's handle on a forked child."""
+
+    def __init__(self, pid: int, control: socket.socket) -> None:
         self.pid = pid
         self.control = control
-        self.judge_port = judge_port
-        self.root = root
         self.lock = threading.Lock()
 
     def ask(self, what: str, **arguments: Any) -> Any:
@@ -103,21 +108,29 @@ class Child:
             os.waitpid(self.pid, 0)
 
 
+class Child(Branch):
+    """The parent's handle on a running cloud."""
+
+    def __init__(self, branch: Branch, judge_port: int, root: RootKey) -> None:
+        super().__init__(branch.pid, branch.control)
+        self.judge_port = judge_port
+        self.root = root
+
+
 def fork(sockets: Sockets, region: str, authority: Authority | None) -> Child:
     """Fork a cloud and return once a real signed call has worked."""
-    ours, theirs = socket.socketpair()
     root = RootKey()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    parent = os.getpid()
-    pid = os.fork()
-    if pid == 0:
-        _child(parent, sockets, theirs, root, region, authority)
-    theirs.close()
-    child = Child(pid, ours, sockets.judge.getsockname()[1], root)
+
+    def start() -> Obedient:
+        from infra.cloud.service import Service
+
+        service = Service(root, region, authority)
+        service.listen(sockets)
+        return service
+
+    child = Child(branch(sockets.all(), start), sockets.judge.getsockname()[1], root)
     for judge in sockets.judges():
         judge.close()
-    ours.settimeout(60)
     try:
         probe(child.judge_port, root, region)
     except BaseException:
@@ -126,21 +139,30 @@ def fork(sockets: Sockets, region: str, authority: Authority | None) -> Child:
     return child
 
 
+def branch(keep: Iterable[socket.socket], start: Callable[[], Obedient]) -> Branch:
+    """Fork a child that starts something and obeys; of our files it has these sockets only."""
+    ours, theirs = socket.socketpair()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        _child(parent, [*keep, theirs], theirs, start)
+    theirs.close()
+    ours.settimeout(60)
+    return Branch(pid, ours)
+
+
 def _child(
-    parent: int, sockets: Sockets, control: socket.socket, root: RootKey, region: str,
-    authority: Authority | None,
+    parent: int, keep: list[socket.socket], control: socket.socket, start: Callable[[], Obedient]
 ) -> None:
-    """Run the cloud; never returns."""
+    """Run what starts; never returns."""
     code = 1
     try:
         gc.freeze()  # what a parent's garbage closes later must not be a socket of ours
         _leave_nothing_behind(parent)
-        _close_others([*(s.fileno() for s in sockets.all()), control.fileno()])
-        from infra.cloud.service import Service
-
-        service = Service(root, region, authority)
-        service.listen(sockets)
-        _obey(control, service)
+        _close_others([one.fileno() for one in keep])
+        _obey(control, start())
         code = 0
     except BaseException:
         import traceback
@@ -171,7 +193,7 @@ def _close_others(keep: Iterable[int]) -> None:
     os.closerange(below, min(os.sysconf("SC_OPEN_MAX"), 65536))
 
 
-def _obey(control: socket.socket, service: Any) -> None:
+def _obey(control: socket.socket, service: Obedient) -> None:
     """Answer the parent until it goes away."""
     while (order := receive(control)) is not None:
         what = order.pop("what")
