@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from infra.cloud.errors import Answer
+from infra.cloud.table import ENTRIES
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -27,7 +28,7 @@ with warnings.catch_warnings():
 
 ACCOUNT = "123456789012"
 REGION = "eu-central-1"
-SERVICES = ("s3", "iam", "kms", "secretsmanager")
+SERVICES = frozenset(name for name, entry in ENTRIES.items() if entry.engine == "moto")
 _HOSTS = {"s3": "s3.amazonaws.com", "iam": "iam.amazonaws.com"}
 # The engine reads only the region out of this; whose call it is has been settled before.
 _CREDENTIAL = "AWS4-HMAC-SHA256 Credential=AKIAENGINEENGINEENGI/20260101/{}/{}/aws4_request"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import secrets
 import threading
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import unquote, urlencode
@@ -18,8 +17,10 @@ from infra.cloud import (
     accounts,
     dispatch,
     documents,
+    island,
     kms,
     objects,
+    registry,
     routes,
     s3,
     sigv4,
@@ -33,17 +34,12 @@ from infra.cloud.calls import Call, Caller, Need
 from infra.cloud.clock import Clock
 from infra.cloud.errors import Answer, AwsError, access_denied, render
 from infra.cloud.iam import Decision
+from infra.cloud.inside import Inside, Later
 from infra.cloud.keys import Keys, RootKey
 from infra.cloud.log import CallLog
+from infra.cloud.table import protocol
 from infra.cloud.usage import UsageLog
 
-SERVICES: dict[str, Callable[[Call], list[Need]]] = {
-    "s3": s3.needs,
-    "iam": accounts.needs,
-    "sts": sts.needs,
-    "kms": kms.needs,
-    "secretsmanager": secretsmanager.needs,
-}
 _JSON = "application/x-amz-json-1.1"
 _FORM = "application/x-www-form-urlencoded"
 
@@ -68,16 +64,21 @@ class Door:
         self.lock = threading.Lock()
         self.keys = Keys(root, self.clock, self.lock)
         self.log = CallLog()
+        self.inside = Inside(self)
         self.usage = UsageLog()
         self.stored = 0
         self.quota = 1 << 30
 
-    def handle(self, incoming: Incoming, *, judge: bool = False) -> Answer:
-        """Answer one request, whatever it is; every outcome is logged."""
+    def handle(self, incoming: Incoming, *, judge: bool = False, by: str = "") -> Answer:
+        """Answer one request, whatever it is; every outcome is logged.
+
+        `judge`: it came by a judge's listener; `by` "service": a service of this cloud asks.
+        """
+        by = by or ("judge" if judge else "learner")
         trace = _Trace(self.clock.real())
         request_id = secrets.token_hex(8).upper()
         try:
-            answer = self._serve(incoming, judge, trace)
+            answer = self._serve(incoming, by != "learner", trace)
         except AwsError as error:
             path = incoming.target.partition("?")[0]
             answer = render(error, _dialect(incoming, trace.service), request_id, path)
@@ -85,7 +86,7 @@ class Door:
             trace.detail = f"{type(error).__name__}: {error}"[:500]
             failure = AwsError("InternalError", "The emulated cloud failed; see its log.", 500)
             answer = render(failure, _dialect(incoming, trace.service), request_id)
-        self._record(incoming, judge, trace, answer)
+        self._record(incoming, by, trace, answer)
         answer.headers.setdefault("x-amz-request-id", request_id)
         return answer
 
@@ -96,7 +97,7 @@ class Door:
             raise AwsError("AccessDenied", "Access Denied: the request is not signed.", 403)
         trace.service, trace.key_id = signature.service, signature.key_id
         trace.presigned = signature.presigned
-        if signature.service not in SERVICES:
+        if signature.service not in registry.SERVICES:
             raise AwsError(
                 "NotImplemented", f"This cloud has no service {signature.service!r}.", 501
             )
@@ -107,7 +108,8 @@ class Door:
         with self.lock:
             call = self._call(incoming, message, signature, caller, body)
             trace.operation = call.operation
-            return self._run(call, trace)
+            answer = self._run(call, trace)
+        return answer() if callable(answer) else answer
 
     # --- what ---------------------------------------------------------------------------------
 
@@ -123,12 +125,9 @@ class Door:
             operation = routes.s3(incoming.method, path, query, headers)
             objects.check_digests(body.body, headers)
         else:
-            if incoming.method != "POST" or path != "/" or query:
+            if protocol(service) != "rest-json" and _elsewhere(incoming.method, path, query):
                 raise AwsError("InvalidAction", f"{service} is called by POST to / only.")
-            if service in {"iam", "sts"}:
-                operation = routes.query(service, body.body)
-            else:
-                operation = routes.target(service, headers, body.body)
+            operation = island.read(service, incoming.method, path, query, headers, body.body)
         return Call(
             service, signature.region, operation.name, operation.params, caller,
             incoming.method, path, query, headers, body.body, incoming.secure,
@@ -138,10 +137,10 @@ class Door:
 
     # --- may it ---------------------------------------------------------------------------------
 
-    def _run(self, call: Call, trace: _Trace) -> Answer:
+    def _run(self, call: Call, trace: _Trace) -> Answer | Later:
         if call.service == "iam":
             accounts.before(call)
-        needs = SERVICES[call.service](call)
+        needs = registry.needs(call.service)(call)
         if needs:
             trace.action, trace.resource = needs[0].action, needs[0].resource
         if call.caller.restricted:
@@ -174,7 +173,9 @@ class Door:
 
     # --- do it ----------------------------------------------------------------------------------
 
-    def _forward(self, call: Call, trace: _Trace) -> Answer:
+    def _forward(self, call: Call, trace: _Trace) -> Answer | Later:
+        if call.service in registry.ISLANDS:
+            return registry.ISLANDS[call.service].answer(call, self.inside)
         if call.service == "s3":
             return self._forward_s3(call, trace)
         if call.service == "iam":
@@ -210,11 +211,11 @@ class Door:
     def _may(self, call: Call, need: Need) -> bool:
         return not call.caller.restricted or decide(call, need).allowed
 
-    def _record(self, incoming: Incoming, judge: bool, trace: _Trace, answer: Answer) -> None:
+    def _record(self, incoming: Incoming, by: str, trace: _Trace, answer: Answer) -> None:
         error = answer.error or (objects.error_code(answer) if answer.status >= 400 else "")
         self.log.add(
             **asdict(trace), status=answer.status, error=error, received=len(incoming.body),
-            bytes=len(answer.body), tls=incoming.secure, by="judge" if judge else "learner",
+            bytes=len(answer.body), tls=incoming.secure, by=by,
             virtual=self.clock.now(),
         )
 
@@ -239,9 +240,13 @@ def decide(call: Call, need: Need) -> Decision:
     return verdicts.decide(call.principal, need, call.context(), call.caller.session)
 
 
+def _elsewhere(method: str, path: str, query: sigv4.Pairs) -> bool:
+    return method != "POST" or path != "/" or bool(query)
+
+
 def _dialect(incoming: Incoming, service: str) -> str:
     """Return a service that writes errors the way this client can read."""
-    if service in SERVICES:
+    if service in registry.SERVICES:
         return service
     if "x-amz-target" in incoming.headers:
         return "kms"

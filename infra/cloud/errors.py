@@ -9,10 +9,9 @@ import json
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape
 
-QUERY_NAMESPACE = {
-    "iam": "https://iam.amazonaws.com/doc/2010-05-08/",
-    "sts": "https://sts.amazonaws.com/doc/2011-06-15/",
-}
+from infra.cloud.table import ENTRIES, protocol
+
+_VERSIONS = {"iam": "2010-05-08", "sts": "2011-06-15"}
 
 
 class AwsError(Exception):
@@ -38,12 +37,13 @@ class Answer:
 
 def render(error: AwsError, service: str, request_id: str, path: str = "/") -> Answer:
     """Write `error` as `service` writes its errors."""
-    if service in QUERY_NAMESPACE:
+    kind = protocol(service)
+    if kind == "query":
         answer = _query(error, service, request_id)
-    elif service in {"kms", "secretsmanager"}:
-        answer = _json(error, request_id)
-    else:
+    elif kind == "rest-xml":
         answer = _s3(error, request_id, path)
+    else:
+        answer = _json(error, request_id)
     answer.error = error.code
     return answer
 
@@ -60,7 +60,7 @@ def _s3(error: AwsError, request_id: str, path: str) -> Answer:
 def _query(error: AwsError, service: str, request_id: str) -> Answer:
     kind = "Sender" if error.status < 500 else "Receiver"
     body = (
-        f'<ErrorResponse xmlns="{QUERY_NAMESPACE[service]}"><Error><Type>{kind}</Type>'
+        f'<ErrorResponse xmlns="{namespace(service)}"><Error><Type>{kind}</Type>'
         f"<Code>{_xml(error.code)}</Code><Message>{_xml(error.message)}</Message></Error>"
         f"<RequestId>{request_id}</RequestId></ErrorResponse>"
     )
@@ -70,7 +70,7 @@ def _query(error: AwsError, service: str, request_id: str) -> Answer:
 
 def namespace(service: str) -> str:
     """Return the namespace of a service's XML; clients read names without it."""
-    return QUERY_NAMESPACE[service]
+    return f"https://{service}.amazonaws.com/doc/{_VERSIONS.get(service, '2010-03-31')}/"
 
 
 def _json(error: AwsError, request_id: str) -> Answer:
@@ -90,6 +90,7 @@ def _xml(text: str) -> str:
 
 def access_denied(service: str, message: str) -> AwsError:
     """Return the service's own way to say no."""
-    json_service = service in {"kms", "secretsmanager"}
-    code = "AccessDeniedException" if json_service else "AccessDenied"
-    return AwsError(code, message, 400 if json_service else 403)
+    kind = protocol(service)
+    own = ENTRIES[service].denied if service in ENTRIES else ""
+    code = own or ("AccessDeniedException" if "json" in kind else "AccessDenied")
+    return AwsError(code, message, 400 if kind == "json" else 403)

@@ -17,6 +17,7 @@ from infra.cloud.clock import Clock
 from infra.cloud.dispatch import ACCOUNT
 from infra.cloud.errors import AwsError
 from infra.cloud.iam import Principal
+from infra.cloud.table import protocol
 
 ROOT = Principal("root", state.ROOT, ACCOUNT, ACCOUNT, "root")
 
@@ -91,12 +92,12 @@ def _unknown_key(service: str) -> AwsError:
 def _bad_token(service: str) -> AwsError:
     if service == "s3":
         return AwsError("InvalidToken", "The provided token is malformed or invalid.", 400)
-    code = "InvalidClientTokenId" if service in {"iam", "sts"} else "UnrecognizedClientException"
+    code = "InvalidClientTokenId" if protocol(service) == "query" else "UnrecognizedClientException"
     return AwsError(code, "The security token included in the request is invalid.", 403)
 
 
 def _expired(service: str) -> AwsError:
-    plain = service in {"s3", "iam", "sts"}
+    plain = protocol(service) in {"rest-xml", "query"}
     code = "ExpiredToken" if plain else "ExpiredTokenException"
     status = 400 if service == "s3" else 403
     return AwsError(code, "The security token included in the request is expired", status)

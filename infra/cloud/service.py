@@ -37,6 +37,7 @@ class Service:
         self.region = region
         self.clock = Clock()
         self.door = Door(root, self.clock)
+        self.door.inside.region = region
         self.metadata = Metadata(self.clock, self.door.log, region)
         self.authority = authority
         self.started = time.process_time()

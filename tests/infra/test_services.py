@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import infra.cloud
-from infra.cloud import accounts, dispatch, door, kms, managed, routes, s3, secrets, sts
+from infra.cloud import accounts, dispatch, kms, managed, registry, routes, s3, secrets, sts
 
 FILE = Path(infra.cloud.__file__).parent / "services.toml"
 TABLE = tomllib.loads(FILE.read_text())
@@ -19,7 +19,7 @@ def test_engines_are_pinned_to_what_is_installed() -> None:
 
 
 def test_the_door_serves_what_is_listed() -> None:
-    assert set(TABLE["services"]) == set(door.SERVICES) | {"imds"}
+    assert set(TABLE["services"]) == set(registry.SERVICES) | {"imds"}
     engine = {name for name, row in TABLE["services"].items() if row["engine"] == "moto"}
     assert engine == set(dispatch.SERVICES)
 

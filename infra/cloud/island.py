@@ -1,0 +1,111 @@
+"""A service that the engine keeps whole: read by its model, allowed by its table, passed on.
+
+    SERVED = island("sqs")
+    SERVED = island("events", own={"PutEvents": put_events}, needs=needs)
+
+`own` answers single operations in the engine's place, `needs` replaces the table's reading.
+Limit: one resource a call unless the service says more; the engine's own errors pass unchanged.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+from infra.cloud import dispatch, rest, routes
+from infra.cloud.calls import Call, Need
+from infra.cloud.dispatch import ACCOUNT
+from infra.cloud.errors import Answer
+from infra.cloud.inside import Inside, Later
+from infra.cloud.routes import Operation
+from infra.cloud.sigv4 import Pairs
+from infra.cloud.table import ENTRIES
+
+Needs = Callable[[Call], list[Need]]
+Work = Callable[[Call, Inside], Answer | Later]
+_FORM = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True)
+class Served:
+    """One service behind the door."""
+
+    name: str
+    needs: Needs
+    answer: Work
+    own: Mapping[str, Work] = field(default_factory=dict)
+
+
+def island(
+    name: str, *, own: Mapping[str, Work] | None = None, needs: Needs | None = None
+) -> Served:
+    """Return a service that moto keeps, with some operations of our own."""
+    mine = dict(own or {})
+
+    def answer(call: Call, inside: Inside) -> Answer | Later:
+        return mine[call.operation](call, inside) if call.operation in mine else forward(call)
+
+    return Served(name, needs or need_of_table, answer, mine)
+
+
+def need_of_table(call: Call) -> list[Need]:
+    """Return the one need of a call: its operation on the resource that a parameter names."""
+    return [Need(f"{ENTRIES[call.service].prefix}:{call.operation}", resource(call))]
+
+
+def resource(call: Call) -> str:
+    """Return the ARN of what a call speaks of; `*` where no parameter names it."""
+    for parameter, template in ENTRIES[call.service].resources.items():
+        value = call.params.get(parameter)
+        if isinstance(value, str) and value:
+            return arn(template, value, call.region)
+    return "*"
+
+
+def arn(template: str, value: str, region: str) -> str:
+    """Return the ARN that a name, a URL or an ARN stands for."""
+    if value.startswith("arn:"):
+        return value
+    name = value.rsplit("/", 1)[-1] if "://" in value else value
+    return template.format(region=region, account=ACCOUNT, name=name)
+
+
+def read(
+    service: str, method: str, path: str, query: Pairs, headers: Mapping[str, str], body: bytes
+) -> Operation:
+    """Return the operation of a request, by the protocol that the service speaks."""
+    entry = ENTRIES[service]
+    if entry.protocol == "query":
+        return routes.query(entry.model, body)
+    if entry.protocol == "rest-json":
+        return rest.read(entry.model, method, path, query, headers, body)
+    return routes.target(entry.model, headers, body)
+
+
+def forward(call: Call) -> Answer:
+    """Pass a call on to the engine."""
+    entry = ENTRIES[call.service]
+    kind = {"content-type": call.headers.get("content-type", "application/json")}
+    if entry.protocol == "rest-json":
+        return dispatch.call(
+            entry.name, call.region, call.method, call.path, call.query, kind, call.body
+        )
+    if entry.protocol == "query":
+        version = routes.model(entry.model).metadata["apiVersion"]
+        form = urlencode({"Action": call.operation, "Version": version, **call.params})
+        return dispatch.call(
+            entry.name, call.region, "POST", headers={"content-type": _FORM}, body=form.encode()
+        )
+    kind["x-amz-target"] = call.headers["x-amz-target"]
+    return dispatch.call(
+        entry.name, call.region, "POST", headers=kind, body=json.dumps(call.params).encode()
+    )
+
+
+def plain(data: Mapping[str, Any], status: int = 200) -> Answer:
+    """Return an answer of a service that speaks JSON."""
+    body = json.dumps(data, default=str).encode()
+    return Answer(status, {"content-type": "application/x-amz-json-1.1"}, body)

@@ -1,0 +1,28 @@
+"""The services of this cloud, by the name that signatures carry; s3 and its kin work in `door`.
+
+A new service is one line here, its row in services.toml and, where the engine does not do, a module
+of its own that makes a `Served`. Limit: names only, no work.
+"""
+
+from __future__ import annotations
+
+from infra.cloud import accounts, kms, s3, secrets, sts
+from infra.cloud.island import Needs, Served, island
+
+CORE: dict[str, Needs] = {
+    "s3": s3.needs,
+    "iam": accounts.needs,
+    "sts": sts.needs,
+    "kms": kms.needs,
+    "secretsmanager": secrets.needs,
+}
+ISLANDS: dict[str, Served] = {one.name: one for one in (
+    island("sqs"),
+    island("dynamodb"),
+)}  # fmt: skip
+SERVICES = frozenset(CORE) | frozenset(ISLANDS)
+
+
+def needs(service: str) -> Needs:
+    """Return the function that tells what a call of a service must be allowed to do."""
+    return CORE[service] if service in CORE else ISLANDS[service].needs

@@ -1,0 +1,67 @@
+"""Services that the engine keeps whole: read, allowed, logged and answered like the others."""
+
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import ClientError
+
+from infra.cloud.fixtures import allow, loopback, private_cloud
+
+
+@pytest.fixture(scope="module")
+def cloud():
+    with loopback() as listener, private_cloud(listener) as made:
+        yield made
+
+
+def test_a_queue_takes_and_gives(cloud) -> None:
+    sqs = cloud.client("sqs")
+    url = sqs.create_queue(QueueName="orders")["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="one")
+    assert [m["Body"] for m in sqs.receive_message(QueueUrl=url)["Messages"]] == ["one"]
+
+
+def test_a_table_keeps_items(cloud) -> None:
+    table = cloud.client("dynamodb")
+    table.create_table(
+        TableName="runs", KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    table.put_item(TableName="runs", Item={"id": {"S": "a"}})
+    assert table.get_item(TableName="runs", Key={"id": {"S": "a"}})["Item"] == {"id": {"S": "a"}}
+
+
+def test_iam_holds_on_them_too(cloud) -> None:
+    url = cloud.client("sqs").create_queue(QueueName="mine")["QueueUrl"]
+    other = cloud.client("sqs").create_queue(QueueName="theirs")["QueueUrl"]
+    arn = f"arn:aws:sqs:{cloud.region}:{cloud.account}:mine"
+    sender = cloud.identity("sender", [allow(["sqs:SendMessage"], [arn])])
+    sqs = cloud.client("sqs", sender)
+    sqs.send_message(QueueUrl=url, MessageBody="x")
+    with pytest.raises(ClientError, match="sqs:SendMessage") as refused:
+        sqs.send_message(QueueUrl=other, MessageBody="x")
+    assert refused.value.response["Error"]["Code"] == "AccessDenied"
+    assert cloud.log[-1].action == "sqs:SendMessage"
+    assert cloud.log[-1].resource.endswith(":theirs")
+
+
+def test_a_service_asks_another_with_a_roles_rights(cloud) -> None:
+    """Through the door without a socket: rights, log and bytes as for anybody else."""
+    from infra.cloud.clock import Clock
+    from infra.cloud.door import Door
+    from infra.cloud.keys import RootKey
+
+    door = Door(RootKey(), Clock())
+    s3 = door.inside.own_client("s3")
+    place = {"LocationConstraint": "eu-central-1"}
+    s3.create_bucket(Bucket="inside", CreateBucketConfiguration=place)
+    s3.put_object(Bucket="inside", Key="k", Body=b"x" * 100_000)
+    assert s3.get_object(Bucket="inside", Key="k")["Body"].read() == b"x" * 100_000
+    iam = door.inside.own_client("iam")
+    role = iam.create_role(RoleName="reader", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    with pytest.raises(ClientError, match="AccessDenied"):
+        door.inside.client("s3", role).get_object(Bucket="inside", Key="k")
+    assert {record.by for record in door.log.records} == {"service"}
+    with pytest.raises(LookupError, match="nobody"):
+        door.inside.client("s3", role + "nobody")
