@@ -7,6 +7,7 @@ in memory, up to LARGEST bytes; no TLS.
 
 from __future__ import annotations
 
+import select
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -37,12 +38,16 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """What goes back. `length` is what a reply to HEAD claims."""
+    """What goes back. `length` is what a reply to HEAD claims.
+
+    With `cut` the connection ends after so many bytes of the body.
+    """
 
     status: int
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
     length: int | None = None
+    cut: int | None = None
 
 
 Respond = Callable[[Request], Reply | None]  # None: the connection is dropped without a word
@@ -82,6 +87,8 @@ def _converse(connection: socket.socket, respond: Respond, open_: set[socket.soc
             if reply is None:
                 return
             connection.sendall(_bytes(request, reply))
+            if reply.cut is not None:
+                return
     except (OSError, ValueError, HTTPException):
         return  # a peer that was killed, or one that does not speak HTTP
     finally:
@@ -148,7 +155,7 @@ def _bytes(request: Request, reply: Reply) -> bytes:
     lines = [f"HTTP/1.1 {reply.status} -", *(f"{name}: {value}" for name, value in reply.headers)]
     if reply.status not in (204, 304):
         lines.append(f"content-length: {length}")
-    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body[: reply.cut]
 
 
 class Upstream(HTTPConnection):
@@ -156,6 +163,15 @@ class Upstream(HTTPConnection):
 
     def __del__(self) -> None:
         self.close()
+
+    def refresh(self) -> None:
+        """Let go of a connection that the server has closed while nobody asked anything."""
+        if self.sock is None:
+            return
+        waiting = select.poll()
+        waiting.register(self.sock, select.POLLIN)
+        if waiting.poll(0):
+            self.close()
 
 
 def forwarder(host: str, port: int) -> Respond:
@@ -165,6 +181,7 @@ def forwarder(host: str, port: int) -> Respond:
     def forward(request: Request) -> Reply:
         if not hasattr(local, "upstream"):
             local.upstream = Upstream(host, port, timeout=60)
+        local.upstream.refresh()
         try:
             return _ask(local.upstream, request)
         except (OSError, HTTPException):
