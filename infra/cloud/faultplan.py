@@ -29,7 +29,7 @@ import msgspec
 from msgspec import Meta
 
 from infra.cloud.asked import Asked
-from infra.cloud.tables import Record, TableError, parse
+from infra.cloud.records import Record, RecordError, parse
 
 Patterns = str | tuple[str, ...]
 Count = Annotated[int, Meta(ge=1)]
@@ -121,19 +121,19 @@ class Plan(Record, frozen=True):
 
 
 def load(source: Plan | Path | str) -> Plan:
-    """Return a plan from a file or TOML text. Raises TableError, which says what is wrong."""
+    """Return a plan from a file or TOML text. Raises RecordError, which says what is wrong."""
     if isinstance(source, Plan):
         return _named(source, "plan")
     if isinstance(source, Path):
         try:
             return load_text(source.read_text(encoding="utf-8"), str(source))
         except (OSError, UnicodeDecodeError) as error:
-            raise TableError(f"{source} cannot be read: {error}") from None
+            raise RecordError(f"{source} cannot be read: {error}") from None
     return load_text(source, "plan")
 
 
 def load_text(text: str, place: str) -> Plan:
-    """Return a plan from TOML text; `place` names it in errors. Raises TableError."""
+    """Return a plan from TOML text; `place` names it in errors. Raises RecordError."""
     return _named(parse(text, Plan, place), place)
 
 
@@ -146,23 +146,23 @@ def _named(plan: Plan, place: str) -> Plan:
         rules.append(msgspec.structs.replace(rule, name=rule.name or f"rule {number + 1}"))
     twice = [name for name, count in Counter(rule.name for rule in rules).items() if count > 1]
     if twice:
-        raise TableError(f"{place}: two rules are named {twice[0]!r}: draws go by a rule's name.")
+        raise RecordError(f"{place}: two rules are named {twice[0]!r}: draws go by a rule's name.")
     return msgspec.structs.replace(plan, rule=tuple(rules))
 
 
 def _check(rule: Rule, where: str) -> None:
     for key, kinds in ONLY.items():
         if getattr(rule, key) is not None and rule.fault not in kinds:
-            raise TableError(
+            raise RecordError(
                 f"{where}: {key!r} goes with {' or '.join(sorted(kinds))}, not with {rule.fault!r}."
             )
     waits = [key for key in WAITS if getattr(rule, key) is not None]
     if rule.fault == "latency" and len(waits) != 1:
-        raise TableError(f"{where}: give one of {', '.join(WAITS)} in milliseconds.")
+        raise RecordError(f"{where}: give one of {', '.join(WAITS)} in milliseconds.")
     for key in ("uniform", "between"):
         pair = getattr(rule, key)
         if pair is not None and pair[0] > pair[1]:
-            raise TableError(f"{where}: {key!r} goes from the smaller number to the larger.")
+            raise RecordError(f"{where}: {key!r} goes from the smaller number to the larger.")
 
 
 @dataclass(frozen=True)

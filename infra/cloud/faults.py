@@ -112,7 +112,7 @@ class Seam:
     def switch(self, plan: Source) -> None:
         """Follow another plan from the next request on, counting afresh; None lets all pass.
 
-        Raises tables.TableError and changes nothing when the plan says what cannot be.
+        Raises records.RecordError and changes nothing when the plan says what cannot be.
         """
         play = None if plan is None else Play(load(plan))
         with self._lock:
@@ -196,13 +196,23 @@ def line(injected: Injected) -> str:
 
 
 @contextmanager
-def serve(seam: Seam, fronts: Sequence[Front]) -> Iterator[Seam]:
-    """Serve the fronts while the block runs."""
+def serve(
+    seam: Seam, fronts: Sequence[Front], before: Callable[[], object] = lambda: None
+) -> Iterator[Seam]:
+    """Serve the fronts while the block runs; `before` is called ahead of every request."""
     seam.fronts = tuple(fronts)
     with ExitStack() as stack:
         for front in fronts:
-            stack.enter_context(listen(front.listener, seam.respond(front)))
+            stack.enter_context(listen(front.listener, _after(before, seam.respond(front))))
         yield seam
+
+
+def _after(before: Callable[[], object], respond: Respond) -> Respond:
+    def answer(request: Request) -> Reply | None:
+        before()
+        return respond(request)
+
+    return answer
 
 
 @contextmanager

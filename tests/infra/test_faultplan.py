@@ -9,7 +9,7 @@ import pytest
 
 from infra.cloud.asked import Asked
 from infra.cloud.faultplan import Plan, Play, Rule, load
-from infra.cloud.tables import TableError
+from infra.cloud.records import RecordError
 
 PUT = Asked("aws", "s3", "PutObject", "reports/2026/a.csv", "PUT", "s3")
 GET = Asked("aws", "s3", "GetObject", "reports/2026/a.csv", "GET", "s3")
@@ -47,7 +47,7 @@ def struck(text: str, requests: list[Asked]) -> list[int]:
     ],
 )
 def test_what_cannot_be_is_refused_with_its_place(text: str, said: str) -> None:
-    with pytest.raises(TableError) as caught:
+    with pytest.raises(RecordError) as caught:
         load(text)
     assert said in str(caught.value)
     assert str(caught.value).startswith("plan: ")
@@ -55,12 +55,12 @@ def test_what_cannot_be_is_refused_with_its_place(text: str, said: str) -> None:
 
 def test_a_plan_is_read_from_a_file_which_errors_name(tmp_path: Path) -> None:
     path = tmp_path / "faults.toml"
-    with pytest.raises(TableError, match=r"faults\.toml cannot be read"):
+    with pytest.raises(RecordError, match=r"faults\.toml cannot be read"):
         load(path)
     path.write_text("seed = 3\n[[rule]]\nfault = 'drop'\n")
     assert load(path).rule[0].name == "rule 1"
     path.write_text("sed = 3\n")
-    with pytest.raises(TableError, match=r"faults\.toml: .*'seed'"):
+    with pytest.raises(RecordError, match=r"faults\.toml: .*'seed'"):
         load(path)
 
 
@@ -157,5 +157,5 @@ def test_waits_follow_their_distribution() -> None:
 
 
 def test_a_plan_of_records_is_checked_too() -> None:
-    with pytest.raises(TableError, match="give one of ms"):
+    with pytest.raises(RecordError, match="give one of ms"):
         load(Plan(rule=(Rule(fault="latency"),)))

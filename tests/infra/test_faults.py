@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError, ResponseStre
 from infra.cloud import faults as seams
 from infra.cloud.fixtures import Cloud, Identity, LoggedCall, allow, loopback
 from infra.cloud.gate import Request
-from infra.cloud.tables import TableError
+from infra.cloud.records import RecordError
 
 
 @pytest.fixture
@@ -321,7 +321,7 @@ def test_a_plan_is_switched_while_a_client_goes_on(cloud: Cloud, who: Identity) 
                 s3.list_buckets()
             s3.list_buckets()
             seam.switch("[[rule]]\nfault = 'error'\nfirst = 1")
-        with pytest.raises(TableError):
+        with pytest.raises(RecordError):
             seam.switch("[[rule]]\nfault = 'eror'")
         with pytest.raises(ClientError):  # a wrong plan changed nothing
             s3.list_buckets()

@@ -17,7 +17,7 @@ import msgspec
 T = TypeVar("T")
 
 
-class TableError(ValueError):
+class RecordError(ValueError):
     """A file says something that cannot be; the sentence names the file and the place in it."""
 
 
@@ -26,24 +26,24 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 def read(path: Path, kind: type[T]) -> T:
-    """Read a file as a record. Raises TableError."""
+    """Read a file as a record. Raises RecordError."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise TableError(f"{path}: {error.strerror}") from None
+        raise RecordError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise TableError(f"{path}: is not text") from None
+        raise RecordError(f"{path}: is not text") from None
     return parse(text, kind, str(path))
 
 
 def parse(text: str, kind: type[T], place: str) -> T:
-    """Read text as a record; `place` names it in errors. Raises TableError."""
+    """Read text as a record; `place` names it in errors. Raises RecordError."""
     try:
         return msgspec.convert(tomllib.loads(text), kind)
     except tomllib.TOMLDecodeError as error:
-        raise TableError(f"{place}: not TOML: {error}") from None
+        raise RecordError(f"{place}: not TOML: {error}") from None
     except msgspec.ValidationError as error:
-        raise TableError(f"{place}: {explain(str(error), kind)}") from None
+        raise RecordError(f"{place}: {explain(str(error), kind)}") from None
 
 
 def explain(said: str, kind: type[Any]) -> str:
