@@ -253,7 +253,8 @@ def _refused(url: str) -> str:
 def test_what_is_not_imitated_says_so(cloud: Cloud, owner: Identity) -> None:
     s3 = client.of(cloud, "s3", owner)
     assert client.code(s3.get_bucket_replication, Bucket="data") == "NotImplemented"
-    assert client.code(client.of(cloud, "comprehend", owner).list_entity_recognizers) == "NotImplemented"
+    other = client.of(cloud, "comprehend", owner)
+    assert client.code(other.list_entity_recognizers) == "NotImplemented"
 
 
 def test_a_disk_has_an_end(cloud: Cloud, owner: Identity) -> None:
