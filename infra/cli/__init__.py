@@ -2,53 +2,37 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-import shlex
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-if TYPE_CHECKING:
-    from infra.cloud.desk import DeskError, Folder, Running
+from infra.cli import background, shell
+from infra.cli.problems import NotUp, Problem, problem
 
-ROOT = Path(__file__).resolve().parents[2]
-STATE = ROOT / "work" / ".state" / "cloud"
+if TYPE_CHECKING:
+    from infra.cloud.desk import Folder, Running
+
+TARGETS = {"localstack": "infra.cli.localstack"}  # beside "embedded"
+ON = click.option(
+    "--on", "target", default="embedded", show_default=True,
+    type=click.Choice(["embedded", *TARGETS]), help="Which cloud.",
+)
+STATE = background.ROOT / "work" / ".state" / "cloud"
 PATIENCE = 120.0
 
 
-class Problem(click.ClickException):
-    """What happened, and what to type next: our fault."""
+def elsewhere(target: str, command: str, folder: Folder, *arguments: object) -> None:
+    """Have another target than the embedded one do its part of a command."""
+    from infra.cloud.desk import DeskError
 
-    exit_code = 3
-
-    def __init__(self, what: str, then: str = "") -> None:
-        super().__init__(what + (f"\n  -> {then}" if then else ""))
-
-
-class NotUp(Problem):
-    """There is no cloud yet."""
-
-    exit_code = 1
-
-
-class UsedWrongly(Problem):
-    """What was asked for cannot be."""
-
-    exit_code = 2
-
-
-def problem(error: DeskError) -> Problem:
-    """Return the desk's error as click knows errors."""
-    kind = UsedWrongly if error.code == 2 else Problem
-    return kind(str(error), error.then)
+    try:
+        getattr(import_module(TARGETS[target]), command)(folder, *arguments)
+    except DeskError as error:
+        raise problem(error) from None
 
 
 @click.group()
@@ -67,9 +51,13 @@ def cloud(context: click.Context, state: Path) -> None:
 @cloud.command()
 @click.option("--port", default=4566, show_default=True, help="Port for http.")
 @click.option("--foreground", is_flag=True, help="Stay until Ctrl-C; take no other port.")
+@ON
 @click.pass_obj
-def up(folder: Folder, port: int, foreground: bool) -> None:
+def up(folder: Folder, port: int, foreground: bool, target: str) -> None:
     """Start the cloud, or say where it already runs."""
+    if target != "embedded":
+        elsewhere(target, "up", folder, port, foreground)
+        return
     from infra.cloud.desk import DeskError, serve
 
     try:
@@ -81,7 +69,8 @@ def up(folder: Folder, port: int, foreground: bool) -> None:
             _check(folder, running)
             click.echo(f"The cloud is already up at {running.http}.")
             return
-        _tell(_start(folder, port), port)
+        words = [str(folder.path.resolve()), str(port)]
+        _tell(background.start(folder, "infra.cloud.desk", words, "ladder cloud up"), port)
     except DeskError as error:
         raise problem(error) from None
 
@@ -94,51 +83,31 @@ def _tell(state: Running, wanted: int) -> None:
     click.echo('next      eval "$(ladder cloud env)"')
 
 
-def _start(folder: Folder, port: int) -> Running:
-    """Start the background process and wait for its one line."""
-    from infra.cloud.desk import DeskError, Running
-
-    folder.path.mkdir(parents=True, exist_ok=True)
-    with (folder.path / "log").open("w") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "infra.cloud.desk", str(folder.path.resolve()), str(port)],
-            cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
-            start_new_session=True, text=True,
-        )
-    assert process.stdout is not None
-    with process.stdout as output:
-        line = output.readline()
-    # It is nobody's child from here on: it ends by `down`, not with this command.
-    process.returncode = 0
-    said = json.loads(line) if line else {}
-    if "pid" in said:
-        return Running(**said)
-    if "error" in said:
-        raise DeskError(said["error"], said["then"], said["code"])
-    raise DeskError(f"the cloud did not start; see {folder.path / 'log'}", "ladder cloud up")
-
-
 @cloud.command()
+@ON
 @click.pass_obj
-def down(folder: Folder) -> None:
+def down(folder: Folder, target: str) -> None:
     """Stop the cloud; what it held is gone."""
+    if target != "embedded":
+        elsewhere(target, "down", folder)
+        return
     pid = folder.holder()
     if not pid:
         click.echo("No cloud is up.")
         return
-    for number, seconds in ((signal.SIGTERM, 10.0), (signal.SIGKILL, 10.0)):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, number)
-        if _until(lambda: not folder.holder(), seconds):
-            click.echo("The cloud is down.")
-            return
-    raise Problem(f"process {pid} does not end", f"kill -9 {pid}")
+    if not background.end(folder, pid):
+        raise Problem(f"process {pid} does not end", f"kill -9 {pid}")
+    click.echo("The cloud is down.")
 
 
 @cloud.command()
+@ON
 @click.pass_obj
-def status(folder: Folder) -> None:
+def status(folder: Folder, target: str) -> None:
     """Say where the cloud answers, after a real call with your keys."""
+    if target != "embedded":
+        elsewhere(target, "status", folder)
+        return
     running = _running(folder)
     _check(folder, running)
     click.echo(f"up        {running.http}   {running.https}   metadata {running.metadata}")
@@ -146,9 +115,13 @@ def status(folder: Folder) -> None:
 
 
 @cloud.command()
+@ON
 @click.pass_obj
-def reset(folder: Folder) -> None:
+def reset(folder: Folder, target: str) -> None:
     """Empty the cloud; addresses and keys stay."""
+    if target != "embedded":
+        elsewhere(target, "reset", folder)
+        return
     before = _running(folder)
     os.kill(before.pid, signal.SIGHUP)
 
@@ -156,7 +129,7 @@ def reset(folder: Folder) -> None:
         now = folder.running()
         return now is not None and now.generation > before.generation
 
-    if not _until(renewed, PATIENCE):
+    if not background.until(renewed, PATIENCE):
         raise Problem("the cloud did not start again", "ladder cloud down, then ladder cloud up")
     _check(folder, _running(folder))
     click.echo("The cloud is empty; addresses and keys are as before.")
@@ -165,27 +138,30 @@ def reset(folder: Folder) -> None:
 @cloud.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON in place of shell lines.")
 @click.option("--https", is_flag=True, help="Use TLS with the course CA.")
+@ON
 @click.pass_obj
-def env(folder: Folder, as_json: bool, https: bool) -> None:
+def env(folder: Folder, as_json: bool, https: bool, target: str) -> None:
     """Print the variables that lead SDKs to the cloud."""
+    if target != "embedded":
+        elsewhere(target, "env", folder, as_json, https)
+        return
     from infra.cloud.desk import environment
 
     found = environment(folder, _running(folder), https=https)
-    if as_json:
-        click.echo(json.dumps(found, indent=2))
-        return
-    for name, value in found.items():
-        click.echo(f"export {name}={shlex.quote(value)}")
-    if not https:
-        # A CA bundle left from before breaks plain HTTP clients of an emulator.
-        click.echo("unset AWS_CA_BUNDLE")
-    click.echo("unset AWS_SESSION_TOKEN AWS_PROFILE")
+    # A CA bundle left from before breaks plain HTTP clients of an emulator.
+    shell.export(
+        found, as_json, ([] if https else ["AWS_CA_BUNDLE"]) + ["AWS_SESSION_TOKEN AWS_PROFILE"]
+    )
 
 
 @cloud.command()
+@ON
 @click.pass_obj
-def doctor(folder: Folder) -> None:
+def doctor(folder: Folder, target: str) -> None:
     """Try every service with real calls."""
+    if target != "embedded":
+        elsewhere(target, "doctor", folder)
+        return
     from infra.cloud.doctor import examine
 
     sick = 0
@@ -212,13 +188,3 @@ def _check(folder: Folder, running: Running) -> None:
         works(folder, running)
     except DeskError as error:
         raise problem(error) from None
-
-
-def _until(holds: Callable[[], bool], seconds: float) -> bool:
-    """Ask twenty times a second until it holds."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if holds():
-            return True
-        time.sleep(0.05)
-    return False
