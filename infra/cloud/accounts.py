@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from infra.cloud import managed, state
+from infra.cloud import managed, simulator, state
 from infra.cloud.calls import Call, Context, Need, request_tags, resource_tags
 from infra.cloud.dispatch import ACCOUNT
 from infra.cloud.errors import Answer, AwsError, namespace
@@ -47,7 +47,10 @@ _ON_ALL = {
     "ListInstanceProfiles": "instance-profile/", "GetAccountSummary": "*",
     "GetAccountAuthorizationDetails": "*", "ListAccountAliases": "*",
 }
-SUPPORTED = _ON_USER | _ON_ROLE | _ON_GROUP | _ON_POLICY | _ON_PROFILE | set(_ON_ALL)
+_ON_ALL |= dict.fromkeys(simulator.ON_ALL, "*")
+SUPPORTED = (
+    _ON_USER | _ON_ROLE | _ON_GROUP | _ON_POLICY | _ON_PROFILE | set(_ON_ALL) | simulator.ON_ENTITY
+)
 # Who leaves the user's name out means themselves.
 _SELF = {"GetUser", "CreateAccessKey", "ListAccessKeys", "UpdateAccessKey", "DeleteAccessKey"}
 
@@ -96,6 +99,8 @@ def _resource(name: str, params: dict[str, Any]) -> str:
     for names, make in kinds:
         if name in names:
             return make(params)
+    if name in simulator.ON_ENTITY:
+        return str(params.get("PolicySourceArn", "*"))
     tail = _ON_ALL[name]
     return tail if tail == "*" else _arn(tail)
 
@@ -166,6 +171,8 @@ def _target(name: str, params: dict[str, Any]) -> Any | None:
 
 def own_work(call: Call) -> Answer | None:
     """Do what the engine cannot, or return None to leave the call to it."""
+    if call.operation in simulator.ON_ENTITY | simulator.ON_ALL:
+        return simulator.answer(call)
     if call.operation not in {"PutUserPermissionsBoundary", "DeleteUserPermissionsBoundary"}:
         return None
     found = state.user(call.params.get("UserName", ""))

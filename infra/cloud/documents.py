@@ -34,8 +34,18 @@ def check(call: Call) -> None:
             raise AwsError("MalformedPolicyDocumentException", wrong)
 
 
-def fault(text: Any) -> str:
-    """Return what is wrong with a resource policy; nothing when it is well formed."""
+# What a statement must have: one of each pair. `kind` is the policy's.
+_WANTED = {
+    "resource": _PAIRS, "identity": _PAIRS[:2],  # the identity is the principal
+    "any resource": (_PAIRS[0], _PAIRS[2]),  # a trust policy has no Resource
+}
+
+
+def fault(text: Any, kind: str = "resource") -> str:
+    """Return what is wrong with a policy; nothing when it is well formed.
+
+    kind: "resource", "identity" (a boundary too), or "any resource" (a trust policy too).
+    """
     try:
         document = json.loads(text)
     except (TypeError, ValueError, RecursionError):
@@ -47,17 +57,19 @@ def fault(text: Any) -> str:
     statements = listed(document.get("Statement"))
     if not statements:
         return "Missing required field Statement"
-    return next((wrong for s in statements if (wrong := _statement(s))), "")
+    return next((wrong for s in statements if (wrong := _statement(s, kind))), "")
 
 
-def _statement(statement: Any) -> str:
+def _statement(statement: Any, kind: str) -> str:
     if not isinstance(statement, dict):
         return "A statement must be an object"
+    if kind == "identity" and {"Principal", "NotPrincipal"} & set(statement):
+        return "A policy of a user, group or role has no Principal"
     if statement.get("Effect") not in {"Allow", "Deny"}:
         return "Effect must be Allow or Deny"
     if "NotPrincipal" in statement and statement["Effect"] == "Allow":
         return "NotPrincipal must be used with the effect Deny"
-    for one, other in _PAIRS:
+    for one, other in _WANTED[kind]:
         if (one in statement) == (other in statement):
             return f"A statement must have {one} or {other}, one of them"
     for name in ("Action", "NotAction", "Resource", "NotResource"):

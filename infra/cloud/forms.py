@@ -1,4 +1,4 @@
-"""Lists and tags in the forms of IAM and STS: Name.member.1, Name.member.2.Key, ...
+"""Lists in the forms of IAM and STS (Name.member.1, Name.member.2.Key), and answers in their XML.
 
 Limit: reads what a client of the query protocol sends; a hole in the numbers is closed up.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from xml.sax.saxutils import escape
 
 
 def members_of(params: Mapping[str, Any], prefix: str) -> list[dict[str, str]]:
@@ -34,3 +35,22 @@ def members(params: Mapping[str, Any], prefix: str) -> dict[str, str]:
         member["Key"]: member.get("Value", "")
         for member in members_of(params, prefix) if "Key" in member
     }
+
+
+class Map(dict[str, str]):
+    """A map of the API, which XML writes as entries of key and value."""
+
+
+def xml(name: str, value: Any) -> str:
+    """Return a value as an element: text, numbers, booleans, lists, maps, structures (dict)."""
+    return f"<{name}>{_inside(value)}</{name}>"
+
+
+def _inside(value: Any) -> str:
+    if isinstance(value, Map):
+        return "".join(xml("entry", {"key": k, "value": v}) for k, v in value.items())
+    if isinstance(value, dict):
+        return "".join(xml(k, v) for k, v in value.items() if v is not None)
+    if isinstance(value, list | tuple):
+        return "".join(xml("member", v) for v in value)
+    return escape(str(value).lower() if isinstance(value, bool) else str(value))

@@ -85,7 +85,7 @@ class Decision:
 
 def evaluate(request: Request, policies: Policies) -> Decision:
     """Decide one request: explicit deny, then resource policy, then the limits and grants."""
-    request = replace(request, context=_full_context(request))
+    request = complete(request)
     denier = _explicit_deny(request, policies)
     if denier:
         return Decision(False, True, denier)
@@ -260,12 +260,14 @@ def _names_one(kind: str, value: str, principal: Principal) -> Match:
     return "direct" if value in {principal.arn, principal.id} else "none"
 
 
-def _full_context(request: Request) -> Context:
-    """The request's own keys over those that follow from the principal."""
-    return _principal_context(request.principal) | dict(request.context)
+def complete(request: Request) -> Request:
+    """Return the request with the context keys that follow from its principal; its own win."""
+    return replace(request, context=_principal_context(request.principal) | dict(request.context))
 
 
 def _principal_context(principal: Principal) -> dict[str, str | Sequence[str]]:
+    if not principal.arn:
+        return {}
     if principal.kind == "anonymous":
         return {"aws:principaltype": "Anonymous", "aws:userid": "anonymous"}
     if principal.kind == "service":

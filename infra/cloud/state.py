@@ -141,6 +141,39 @@ def _own(entity: Any) -> list[Document]:
     return inline + [managed(p.arn) for p in entity.managed_policies.values()]
 
 
+@dataclass(frozen=True)
+class Attached:
+    """A policy of a user, group or role: its name, its text, and a managed one's ARN."""
+
+    name: str
+    text: str
+    arn: str = ""
+
+
+def attached(entity: Any) -> list[Attached]:
+    """Return the inline and managed policies of a user, group or role."""
+    inline = [Attached(name, _text(text)) for name, text in entity.policies.items()]
+    return inline + [managed_text(p.arn) for p in entity.managed_policies.values()]
+
+
+def managed_text(arn: str) -> Attached:
+    """Return the default version of a managed policy as it was written."""
+    policy = iam().managed_policies[arn]
+    current = next(v for v in policy.versions if v.version_id == policy.default_version_id)
+    return Attached(policy.name, _text(current.document), arn)
+
+
+def _text(raw: Any) -> str:
+    return json.dumps(DENY_ALL) if document(raw) is DENY_ALL else (
+        raw.decode() if isinstance(raw, bytes) else raw if isinstance(raw, str) else json.dumps(raw)
+    )
+
+
+def groups_of(name: str) -> list[Any]:
+    """Return the groups of a user."""
+    return list(iam().get_groups_for_user(name))
+
+
 def user_policies(name: str) -> list[Document]:
     """Return the identity policies of a user and of the user's groups."""
     groups = iam().get_groups_for_user(name)
