@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from infra.cli import background, shell
+from infra.cli.faults import faults
 from infra.cli.problems import NotUp, Problem, problem
 
 if TYPE_CHECKING:
@@ -145,9 +146,11 @@ def env(folder: Folder, as_json: bool, https: bool, target: str) -> None:
     if target != "embedded":
         elsewhere(target, "env", folder, as_json, https)
         return
+    from infra.cloud import faultdesk
     from infra.cloud.desk import environment
 
     found = environment(folder, _running(folder), https=https)
+    found |= {} if https else faultdesk.variables(folder)
     # A CA bundle left from before breaks plain HTTP clients of an emulator.
     shell.export(
         found, as_json, ([] if https else ["AWS_CA_BUNDLE"]) + ["AWS_SESSION_TOKEN AWS_PROFILE"]
@@ -188,3 +191,6 @@ def _check(folder: Folder, running: Running) -> None:
         works(folder, running)
     except DeskError as error:
         raise problem(error) from None
+
+
+cloud.add_command(faults)
