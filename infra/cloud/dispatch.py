@@ -29,7 +29,10 @@ with warnings.catch_warnings():
 ACCOUNT = "123456789012"
 REGION = "eu-central-1"
 SERVICES = frozenset(name for name, entry in ENTRIES.items() if entry.engine == "moto")
-_HOSTS = {"s3": "s3.amazonaws.com", "iam": "iam.amazonaws.com"}
+_HOSTS = {
+    "s3": "s3.amazonaws.com", "iam": "iam.amazonaws.com", "budgets": "budgets.amazonaws.com",
+    "dynamodbstreams": "streams.dynamodb.{}.amazonaws.com",
+}
 # The engine reads only the region out of this; whose call it is has been settled before.
 _CREDENTIAL = "AWS4-HMAC-SHA256 Credential=AKIAENGINEENGINEENGI/20260101/{}/{}/aws4_request"
 
@@ -45,7 +48,8 @@ _routes: dict[str, list[tuple[re.Pattern[str], Handler]]] = {}
 @cache
 def backend(service: str, region: str = REGION) -> Any:
     """Return the engine's own store of a service, to read state that no call returns."""
-    regions: Any = backends.get_backend(service)[ACCOUNT]  # type: ignore[call-overload]
+    name = ENTRIES[service].backend if service in ENTRIES else service
+    regions: Any = backends.get_backend(name)[ACCOUNT]  # type: ignore[call-overload]
     return regions[region] if region in regions else regions["aws"]
 
 
@@ -72,7 +76,7 @@ def call(
     body: bytes = b"",
 ) -> Answer:
     """Run one call. `path` is decoded text; it and the query are encoded here, once."""
-    host = _HOSTS.get(service, f"{service}.{region}.amazonaws.com")
+    host = _HOSTS.get(service, f"{service}.{{}}.amazonaws.com").format(region)
     clean = f"https://{host}{quote(path, safe='/~')}"
     url = f"{clean}?{urlencode(query, quote_via=quote)}" if query else clean
     sent = {k: v for k, v in (headers or {}).items() if not k.startswith("x-moto")}

@@ -37,7 +37,7 @@ from infra.cloud.iam import Decision
 from infra.cloud.inside import Inside, Later
 from infra.cloud.keys import Keys, RootKey
 from infra.cloud.log import CallLog
-from infra.cloud.table import protocol
+from infra.cloud.table import is_form, protocol
 from infra.cloud.usage import UsageLog
 
 _JSON = "application/x-amz-json-1.1"
@@ -81,7 +81,8 @@ class Door:
             answer = self._serve(incoming, by != "learner", trace)
         except AwsError as error:
             path = incoming.target.partition("?")[0]
-            answer = render(error, _dialect(incoming, trace.service), request_id, path)
+            form = is_form(trace.service, incoming.headers)
+            answer = render(error, _dialect(incoming, trace.service), request_id, path, form=form)
         except Exception as error:  # an engine's bug must be an answer, not a dropped connection
             trace.detail = f"{type(error).__name__}: {error}"[:500]
             failure = AwsError("InternalError", "The emulated cloud failed; see its log.", 500)

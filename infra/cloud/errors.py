@@ -35,10 +35,14 @@ class Answer:
     error: str = ""
 
 
-def render(error: AwsError, service: str, request_id: str, path: str = "/") -> Answer:
-    """Write `error` as `service` writes its errors."""
-    kind = protocol(service)
-    if kind == "query":
+def render(
+    error: AwsError, service: str, request_id: str, path: str = "/", *, form: bool = False
+) -> Answer:
+    """Write `error` as `service` writes its errors; `form`: the client speaks the older protocol."""
+    kind = "query" if form else protocol(service)
+    if kind == "ec2":
+        answer = _ec2(error, request_id)
+    elif kind == "query":
         answer = _query(error, service, request_id)
     elif kind == "rest-xml":
         answer = _s3(error, request_id, path)
@@ -66,6 +70,15 @@ def _query(error: AwsError, service: str, request_id: str) -> Answer:
     )
     headers = {"content-type": "text/xml", "x-amzn-requestid": request_id}
     return Answer(error.status, headers, body.encode())
+
+
+def _ec2(error: AwsError, request_id: str) -> Answer:
+    body = (
+        '<?xml version="1.0" encoding="UTF-8"?>\n<Response><Errors><Error>'
+        f"<Code>{_xml(error.code)}</Code><Message>{_xml(error.message)}</Message>"
+        f"</Error></Errors><RequestID>{request_id}</RequestID></Response>"
+    )
+    return Answer(error.status, {"content-type": "text/xml"}, body.encode())
 
 
 def namespace(service: str) -> str:

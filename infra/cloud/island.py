@@ -22,7 +22,7 @@ from infra.cloud.errors import Answer
 from infra.cloud.inside import Inside, Later
 from infra.cloud.routes import Operation
 from infra.cloud.sigv4 import Pairs
-from infra.cloud.table import ENTRIES
+from infra.cloud.table import ENTRIES, is_form
 
 Needs = Callable[[Call], list[Need]]
 Work = Callable[[Call, Inside], Answer | Later]
@@ -53,7 +53,13 @@ def island(
 
 def need_of_table(call: Call) -> list[Need]:
     """Return the one need of a call: its operation on the resource that a parameter names."""
-    return [Need(f"{ENTRIES[call.service].prefix}:{call.operation}", resource(call))]
+    return [Need(action(call), resource(call))]
+
+
+def action(call: Call) -> str:
+    """Return the IAM action of a call."""
+    entry = ENTRIES[call.service]
+    return f"{entry.prefix}:{entry.actions.get(call.operation, call.operation)}"
 
 
 def resource(call: Call) -> str:
@@ -78,11 +84,16 @@ def read(
 ) -> Operation:
     """Return the operation of a request, by the protocol that the service speaks."""
     entry = ENTRIES[service]
-    if entry.protocol == "query":
+    if entry.protocol in {"query", "ec2"} or is_form(service, headers):
         return routes.query(entry.model, body)
     if entry.protocol == "rest-json":
         return rest.read(entry.model, method, path, query, headers, body)
-    return routes.target(entry.model, headers, body)
+    second = entry.also and _prefix(headers) == routes.model(entry.also).metadata["targetPrefix"]
+    return routes.target(entry.also if second else entry.model, headers, body)
+
+
+def _prefix(headers: Mapping[str, str]) -> str:
+    return headers.get("x-amz-target", "").partition(".")[0]
 
 
 def forward(call: Call) -> Answer:
@@ -93,15 +104,17 @@ def forward(call: Call) -> Answer:
         return dispatch.call(
             entry.name, call.region, call.method, call.path, call.query, kind, call.body
         )
-    if entry.protocol == "query":
+    if entry.protocol in {"query", "ec2"} or is_form(call.service, call.headers):
         version = routes.model(entry.model).metadata["apiVersion"]
         form = urlencode({"Action": call.operation, "Version": version, **call.params})
         return dispatch.call(
             entry.name, call.region, "POST", headers={"content-type": _FORM}, body=form.encode()
         )
     kind["x-amz-target"] = call.headers["x-amz-target"]
+    own = not entry.also or call.operation in routes.model(entry.model).operation_names
+    body = json.dumps(call.params).encode()
     return dispatch.call(
-        entry.name, call.region, "POST", headers=kind, body=json.dumps(call.params).encode()
+        entry.name if own else entry.also, call.region, "POST", headers=kind, body=body
     )
 
 

@@ -19,6 +19,22 @@ CORE: dict[str, Needs] = {
 ISLANDS: dict[str, Served] = {one.name: one for one in (
     island("sqs"),
     island("dynamodb"),
+    island("sns"),
+    island("logs"),
+    island("monitoring"),
+    island("events"),
+    island("ssm"),
+    island("glue"),
+    island("ecr"),
+    island("tagging"),
+    island("budgets"),
+    island("ce"),
+    island("organizations"),
+    island("kinesis"),
+    island("firehose"),
+    island("application-autoscaling"),
+    island("ec2"),
+    island("cloudformation"),
 )}  # fmt: skip
 SERVICES = frozenset(CORE) | frozenset(ISLANDS)
 
