@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +14,7 @@ import click
 
 from infra.cli import background, shell
 from infra.cli.faults import faults
-from infra.cli.problems import NotUp, Problem, problem
+from infra.cli.problems import NotUp, Problem, UsedWrongly, problem
 
 if TYPE_CHECKING:
     from infra.cloud.desk import Folder, Running
@@ -52,28 +54,45 @@ def cloud(context: click.Context, state: Path) -> None:
 @cloud.command()
 @click.option("--port", default=4566, show_default=True, help="Port for http.")
 @click.option("--foreground", is_flag=True, help="Stay until Ctrl-C; take no other port.")
+@click.option("--with", "beside", default="", metavar="CLOUDS", help="Beside it: azure,gcp.")
 @ON
 @click.pass_obj
-def up(folder: Folder, port: int, foreground: bool, target: str) -> None:
+def up(folder: Folder, port: int, foreground: bool, beside: str, target: str) -> None:
     """Start the cloud, or say where it already runs."""
     if target != "embedded":
+        if beside:
+            raise UsedWrongly(f"--with goes with the embedded cloud, not with {target}")
         elsewhere(target, "up", folder, port, foreground)
         return
+    from infra.cloud import neighbours
     from infra.cloud.desk import DeskError, serve
 
     try:
-        if foreground:
-            serve(folder, port, exact=True, ready=lambda state: _tell(state, port))
-            return
-        running = folder.running()
+        others = neighbours.chosen(beside)
+        running = None if foreground else folder.running()
         if running is not None:
             _check(folder, running)
-            click.echo(f"The cloud is already up at {running.http}.")
+            _said_already(running, others)
             return
-        words = [str(folder.path.resolve()), str(port)]
+        neighbours.prepare(others, click.echo)
+        if foreground:
+            tell = partial(_tell, wanted=port)
+            serve(folder, port, exact=True, ready=tell, beside=others)
+            return
+        words = [str(folder.path.resolve()), str(port), *others]
         _tell(background.start(folder, "infra.cloud.desk", words, "ladder cloud up"), port)
     except DeskError as error:
         raise problem(error) from None
+
+
+def _said_already(running: Running, others: Sequence[str]) -> None:
+    click.echo(f"The cloud is already up at {running.http}.")
+    missing = [name for name in others if name not in running.beside]
+    if missing:
+        raise UsedWrongly(
+            f"it was started without {' and '.join(missing)}",
+            f"ladder cloud down, then ladder cloud up --with {','.join(others)}",
+        )
 
 
 def _tell(state: Running, wanted: int) -> None:
@@ -81,7 +100,14 @@ def _tell(state: Running, wanted: int) -> None:
     if port != wanted:
         click.echo(f"Port {wanted} is taken: the cloud uses {port}.")
     click.echo(f"cloud     {state.http}   {state.https}   metadata {state.metadata}")
+    _tell_beside(state)
     click.echo('next      eval "$(ladder cloud env)"')
+
+
+def _tell_beside(state: Running) -> None:
+    for name, services in state.beside.items():
+        told = "   ".join(f"{service} {url}" for service, url in services.items())
+        click.echo(f"{name:10}{told}")
 
 
 @cloud.command()
@@ -112,6 +138,7 @@ def status(folder: Folder, target: str) -> None:
     running = _running(folder)
     _check(folder, running)
     click.echo(f"up        {running.http}   {running.https}   metadata {running.metadata}")
+    _tell_beside(running)
     click.echo(f"identity  user/desk, region {running.region}, CA {folder.ca}")
 
 
@@ -151,10 +178,11 @@ def env(folder: Folder, as_json: bool, https: bool, target: str) -> None:
 
     found = environment(folder, _running(folder), https=https)
     found |= {} if https else faultdesk.variables(folder)
-    # A CA bundle left from before breaks plain HTTP clients of an emulator.
-    shell.export(
-        found, as_json, ([] if https else ["AWS_CA_BUNDLE"]) + ["AWS_SESSION_TOKEN AWS_PROFILE"]
-    )
+    # A CA bundle left from before breaks plain HTTP clients of an emulator; an emulator's host
+    # makes Google's clients send no credentials.
+    clear = ["AWS_SESSION_TOKEN AWS_PROFILE", *([] if https else ["AWS_CA_BUNDLE"])]
+    clear += ["STORAGE_EMULATOR_HOST"] if "API_ENDPOINT_OVERRIDE" in found else []
+    shell.export(found, as_json, clear)
 
 
 @cloud.command()

@@ -34,7 +34,7 @@ from infra.cloud.log import LoggedCall
 from infra.cloud.process import Branch, CloudError, branch, loopback
 
 ACCOUNT = "ladder"
-ORDERS = {"log", "usage", "ready"}
+ORDERS = {"log", "usage", "ready", "stop"}
 API = "2023-11-03"
 
 
@@ -139,6 +139,11 @@ class _Service:
         """Say that it serves."""
         return True
 
+    def stop(self) -> None:
+        """End Azurite, and take its sockets away."""
+        self.process.stdin.close()
+        self.process.wait(10)
+
     def log(self, since: int) -> list[dict[str, object]]:
         """Return log records from a number on."""
         return self.records.since(since)
@@ -169,7 +174,7 @@ def client(service: str, text: str, **config: Any) -> Any:
     except ImportError as error:
         raise CloudError(
             f"Azure's clients are not installed ({error}):"
-            ' pip install -c constraints.txt -e ".[azure]"'
+            ' .venv/bin/pip install -c constraints.txt -e ".[azure]"'
         ) from None
     config = {"retry_total": 0, **config}
     return Client.from_connection_string(text, **config)
@@ -203,7 +208,7 @@ def private_azure(
             return service
 
         child = branch([*learners.values(), *judges.values()], start)
-        stack.callback(child.close)
+        stack.callback(_end, child)
         for one in judges.values():
             one.close()
         _started(child, judge_urls["blob"], keys[1])
@@ -222,6 +227,12 @@ def _folder() -> Iterator[Path]:
 
 def _url(listener: socket.socket) -> str:
     return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def _end(child: Branch) -> None:
+    with contextlib.suppress(CloudError):  # it has ended by itself
+        child.ask("stop")
+    child.close()
 
 
 def _started(child: Branch, url: str, key: str) -> None:

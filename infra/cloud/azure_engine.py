@@ -61,8 +61,7 @@ def installed(state: Path = STATE) -> Path:
     Raises Lacking without node or npm, CloudError when npm fails.
     """
     _node()
-    pins = (SOURCE / "package-lock.json").read_bytes()
-    folder = state / f"azurite-{hashlib.sha256(pins).hexdigest()[:12]}"
+    folder = _place(state)
     if (folder / "complete").exists():
         return folder
     state.mkdir(parents=True, exist_ok=True)
@@ -71,6 +70,16 @@ def installed(state: Path = STATE) -> Path:
         if not (folder / "complete").exists():
             _install(folder)
     return folder
+
+
+def is_installed(state: Path = STATE) -> bool:
+    """Whether these pins are installed already."""
+    return (_place(state) / "complete").exists()
+
+
+def _place(state: Path) -> Path:
+    pins = (SOURCE / "package-lock.json").read_bytes()
+    return state / f"azurite-{hashlib.sha256(pins).hexdigest()[:12]}"
 
 
 def _install(folder: Path) -> None:
@@ -113,6 +122,7 @@ def start(
          "--disableProductStyleUrl", "--extentMemoryLimit", str(MEMORY)],
         stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
         env=environment, cwd=sockets,
+        start_new_session=True,  # a terminal's Ctrl-C is for its parent
     )  # fmt: skip
     try:
         _await(process, sockets)

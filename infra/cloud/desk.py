@@ -14,11 +14,14 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from infra.cloud.neighbours import Neighbours
 
 REGION = "eu-central-1"
 ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
@@ -38,7 +41,7 @@ class DeskError(Exception):
 
 @dataclass(frozen=True)
 class Running:
-    """Where a running cloud answers."""
+    """Where a running cloud answers; `beside` has other clouds' addresses, by service."""
 
     pid: int
     http: str
@@ -47,6 +50,7 @@ class Running:
     region: str
     generation: int
     started: float
+    beside: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 class Folder:
@@ -160,23 +164,30 @@ def listen(port: int, *, exact: bool = False) -> socket.socket:
     raise DeskError(kind, f"ladder cloud up --port {port + TRIES}", code=2)
 
 
-def serve(folder: Folder, port: int, *, exact: bool, ready: Callable[[Running], None]) -> None:
-    """Run the cloud until a signal ends it; SIGHUP starts it afresh and empty."""
+def serve(
+    folder: Folder, port: int, *, exact: bool, ready: Callable[[Running], None],
+    beside: Sequence[str] = (),
+) -> None:
+    """Run the cloud, others beside it, until a signal ends it; SIGHUP starts all afresh, empty."""
+    from infra.cloud.neighbours import neighbours
+
     with folder.hold(), ExitStack() as stack:
         http = stack.enter_context(listen(port, exact=exact))
         following = http.getsockname()[1] + 1
         https = stack.enter_context(listen(following))
         metadata = stack.enter_context(listen(https.getsockname()[1] + 1))
+        others = stack.enter_context(neighbours(folder, beside))
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         generation = 0
-        while _one_life(folder, (http, https, metadata), generation, ready):
+        while _one_life(folder, (http, https, metadata), generation, ready, others):
+            others.stop()
             generation += 1
         (folder.path / "state.json").unlink(missing_ok=True)
 
 
 def _one_life(
     folder: Folder, sockets: tuple[socket.socket, socket.socket, socket.socket], generation: int,
-    ready: Callable[[Running], None],
+    ready: Callable[[Running], None], others: Neighbours,
 ) -> bool:
     """Run one cloud; return whether another one shall follow."""
     from infra.cloud.fixtures import private_cloud
@@ -189,16 +200,27 @@ def _one_life(
         cloud.quota(ENOUGH)
         folder.write("ca.pem", cloud.ca.decode(), 0o644)
         cloud.identity("desk", managed=[ADMINISTRATOR], keys=folder.credentials())
+        start(others)
         state = Running(
             os.getpid(), cloud.url, cloud.https_url, cloud.metadata.url, REGION, generation,
-            time.time(),
+            time.time(), others.urls,
         )
         folder.write("state.json", json.dumps(asdict(state)))
         ready(state)
-        return _wait(cloud.alive)
+        return _wait(cloud.alive, others)
 
 
-def _wait(alive: Callable[[], bool]) -> bool:
+def start(others: Neighbours) -> None:
+    """Start the clouds beside ours that do not run."""
+    from infra.cloud.process import CloudError
+
+    try:
+        others.start()
+    except CloudError as error:
+        raise DeskError(str(error), "ladder cloud doctor") from None
+
+
+def _wait(alive: Callable[[], bool], others: Neighbours) -> bool:
     """Wait for the end; True when the cloud shall be started again."""
     while True:
         number = signal.sigwait(SIGNALS)
@@ -206,6 +228,10 @@ def _wait(alive: Callable[[], bool]) -> bool:
             return False
         if number == signal.SIGHUP or not alive():
             return True
+        try:
+            start(others)
+        except DeskError as error:  # the rest lives on; `status` tells who does not answer
+            print(error, file=sys.stderr)
 
 
 def _authority(folder: Folder) -> Any:
@@ -223,7 +249,9 @@ def _authority(folder: Folder) -> Any:
 
 
 def environment(folder: Folder, running: Running, *, https: bool = False) -> dict[str, str]:
-    """Return the standard variables that lead an SDK to the cloud."""
+    """Return the standard variables that lead SDKs to the cloud, and to those beside it."""
+    from infra.cloud import neighbours
+
     keys = folder.credentials()
     found = {
         "AWS_ENDPOINT_URL": running.https if https else running.http,
@@ -233,14 +261,15 @@ def environment(folder: Folder, running: Running, *, https: bool = False) -> dic
         "AWS_DEFAULT_REGION": running.region,
         "AWS_EC2_METADATA_SERVICE_ENDPOINT": running.metadata,
     }
-    return found | ({"AWS_CA_BUNDLE": str(folder.ca)} if https else {})
+    found |= {"AWS_CA_BUNDLE": str(folder.ca)} if https else {}
+    return found | neighbours.environment(folder, running.beside)
 
 
 def works(folder: Folder, running: Running) -> None:
-    """Make one real call with the desk's keys, or raise; a port that answers is not enough."""
+    """Make a real call to each cloud with the desk's keys, or raise: an open port is not enough."""
     import http.client
 
-    from infra.cloud import sigv4
+    from infra.cloud import neighbours, sigv4
 
     keys = folder.credentials()
     host = running.http.removeprefix("http://")
@@ -264,11 +293,12 @@ def works(folder: Folder, running: Running) -> None:
             f"the cloud at {running.http} answered {answer.status} to a real call",
             "ladder cloud reset",
         )
+    neighbours.works(folder, running.beside)
 
 
 def main() -> None:
     """Serve in the background: one line of JSON on standard output, then silence."""
-    path, port = Path(sys.argv[1]), int(sys.argv[2])
+    path, port, beside = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
 
     def ready(state: Running) -> None:
         if state.generation == 0:
@@ -277,7 +307,7 @@ def main() -> None:
                 os.dup2(nothing.fileno(), 1)
 
     try:
-        serve(Folder(path), port, exact=False, ready=ready)
+        serve(Folder(path), port, exact=False, ready=ready, beside=beside)
     except DeskError as error:
         print(json.dumps({"error": str(error), "then": error.then, "code": error.code}))
         raise SystemExit(error.code) from None

@@ -10,6 +10,7 @@ import json
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from infra.cloud.desk import Folder, Running
@@ -42,10 +43,14 @@ class Patient:
 
 def examine(folder: Folder, running: Running) -> Iterator[Finding]:
     """Run the probes, one after the other; each cleans up after itself."""
+    from infra.cloud import neighbours
+
     patient = Patient(folder, running)
-    for service, did, probe in PROBES:
+    probes: list[tuple[str, str, Callable[[], None]]]
+    probes = [(service, did, partial(probe, patient)) for service, did, probe in PROBES]
+    for service, did, attempt in (*probes, *neighbours.examine(folder, running.beside)):
         try:
-            probe(patient)
+            attempt()
         except Exception as error:  # a doctor reports whatever is wrong
             yield Finding(service, did, f"{type(error).__name__}: {error}")
         else:

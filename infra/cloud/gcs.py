@@ -27,7 +27,7 @@ from infra.cloud.log import LoggedCall
 from infra.cloud.process import Branch, CloudError, branch, loopback
 
 ORDERS = {"account", "log", "state", "advance", "quota", "usage", "alive"}
-PACKAGES = 'pip install -c constraints.txt -e ".[gcp]"'
+PACKAGES = '.venv/bin/pip install -c constraints.txt -e ".[gcp]"'
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class Gcs:
 
         Both talk to the judge's listener; their calls are logged with by="judge".
         """
-        from google.cloud import storage
+        from google.cloud.storage import Client
         from google.oauth2 import credentials, service_account
 
         if account is None:
@@ -126,7 +126,7 @@ class Gcs:
             fields = {**account.fields, "token_uri": f"{self._judge_url}/token"}
             who = service_account.Credentials.from_service_account_info(fields)
         options = {"api_endpoint": self._judge_url}
-        return storage.Client("judge", who, client_options=options)
+        return Client("judge", who, client_options=options)
 
     def bucket(self, name: str) -> str:
         """Make a bucket and return its name."""
@@ -177,9 +177,6 @@ def environment(url: str, path: str) -> dict[str, str]:
         "API_ENDPOINT_OVERRIDE": url,
         "GOOGLE_APPLICATION_CREDENTIALS": path,
         "GOOGLE_CLOUD_PROJECT": PROJECT,
-        "GOOGLE_STORAGE_CUSTOM_ENDPOINT": f"{url}/storage/v1/",
-        "CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE": f"{url}/storage/v1/",
-        "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE": path,
         "NO_GCE_CHECK": "true",
     }
 
