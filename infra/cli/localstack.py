@@ -142,14 +142,14 @@ def doctor(state: Folder) -> None:
         raise Problem(f"{sick} probes failed", f"ladder cloud reset {ON}")
 
 
-def clients(found: Running) -> Clients:
-    """Return a maker of boto3 clients of a running LocalStack."""
+def clients(found: Running, patience: float = 60.0) -> Clients:
+    """Return a maker of boto3 clients of it; `patience`: seconds until an answer is given up."""
     from infra.cloud.clients import client
     from infra.cloud.localstack import KEYS
 
     def make(service: str, key_id: str = "", secret: str = "") -> Any:
         keys = (key_id or KEYS[0], secret or KEYS[1], "")
-        return client(service, found.http, *keys, found.region, read_timeout=60)
+        return client(service, found.http, *keys, found.region, read_timeout=patience)
 
     return make
 

@@ -28,6 +28,7 @@ PATIENCE = 180.0  # seconds until a start is given up; a cold disk needs some
 SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
 NOWHERE = "http://127.0.0.1:9"  # the discard port: nobody listens
 PR_SET_PDEATHSIG = 1
+LAUNCHER = Path(__file__).with_name("loopback.py")
 
 
 def serve(
@@ -75,7 +76,7 @@ def _child(folder: Folder, venv: Path, port: int) -> Iterator[subprocess.Popen[b
     home.mkdir(parents=True, exist_ok=True)
     with (folder.path / "log").open("ab") as log:
         child = subprocess.Popen(
-            [str(environment.python(venv)), "-m", "localstack.runtime.main"],
+            [str(environment.python(venv)), "-P", str(LAUNCHER)],
             cwd=home, env=variables(folder, port), stdin=subprocess.DEVNULL, stdout=log,
             stderr=log, start_new_session=True, preexec_fn=_die_with_me,
         )  # fmt: skip
