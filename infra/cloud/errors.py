@@ -38,7 +38,7 @@ class Answer:
 def render(
     error: AwsError, service: str, request_id: str, path: str = "/", *, form: bool = False
 ) -> Answer:
-    """Write `error` as `service` writes its errors; `form`: the client speaks the older protocol."""
+    """Write `error` as `service` writes its errors; with `form` in the older protocol."""
     kind = "query" if form else protocol(service)
     if kind == "ec2":
         answer = _ec2(error, request_id)

@@ -4,18 +4,18 @@
     SERVED = island("events", own={"PutEvents": put_events}, needs=needs)
 
 `own` answers single operations in the engine's place, `needs` replaces the table's reading.
-Limit: one resource a call unless the service says more; the engine's own errors pass unchanged.
+Limit: one kind of resource a call unless the service says more; engine errors pass unchanged.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-from infra.cloud import dispatch, rest, routes
+from infra.cloud import dispatch, forms, marks, rest, routes
 from infra.cloud.calls import Call, Need
 from infra.cloud.dispatch import ACCOUNT
 from infra.cloud.errors import Answer
@@ -52,8 +52,17 @@ def island(
 
 
 def need_of_table(call: Call) -> list[Need]:
-    """Return the one need of a call: its operation on the resource that a parameter names."""
-    return [Need(action(call), resource(call))]
+    """Return the needs of a call: its operation on each resource that a parameter names."""
+    return [need(call, one) for one in resources(call)]
+
+
+def need(
+    call: Call, arn: str, name: str = "", context: Mapping[str, str | Sequence[str]] | None = None
+) -> Need:
+    """Return one need: an action (the call's own unless named) on a resource, with its marks."""
+    found = marks.of(call.service, call.region, arn)
+    keys = marks.context(call.params, found) | dict(context or {})
+    return Need(name or action(call), arn, keys, found.policy)
 
 
 def action(call: Call) -> str:
@@ -62,13 +71,15 @@ def action(call: Call) -> str:
     return f"{entry.prefix}:{entry.actions.get(call.operation, call.operation)}"
 
 
-def resource(call: Call) -> str:
-    """Return the ARN of what a call speaks of; `*` where no parameter names it."""
+def resources(call: Call) -> list[str]:
+    """Return the ARNs of what a call speaks of; `*` where no parameter names it."""
     for parameter, template in ENTRIES[call.service].resources.items():
-        value = call.params.get(parameter)
-        if isinstance(value, str) and value:
-            return arn(template, value, call.region)
-    return "*"
+        given = call.params.get(parameter)
+        names = [given] if isinstance(given, str) else given
+        names = names or forms.values(call.params, f"{parameter}.member")
+        if isinstance(names, list) and names:
+            return [arn(template, str(name), call.region) for name in names]
+    return ["*"]
 
 
 def arn(template: str, value: str, region: str) -> str:

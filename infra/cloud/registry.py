@@ -6,7 +6,7 @@ of its own that makes a `Served`. Limit: names only, no work.
 
 from __future__ import annotations
 
-from infra.cloud import accounts, kms, s3, secrets, sts
+from infra.cloud import accounts, dynamodb, kms, s3, secrets, sts
 from infra.cloud.island import Needs, Served, island
 
 CORE: dict[str, Needs] = {
@@ -18,7 +18,7 @@ CORE: dict[str, Needs] = {
 }
 ISLANDS: dict[str, Served] = {one.name: one for one in (
     island("sqs"),
-    island("dynamodb"),
+    dynamodb.SERVED,
     island("sns"),
     island("logs"),
     island("monitoring"),
