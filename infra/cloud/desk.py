@@ -195,7 +195,7 @@ def _one_life(
     http, https, metadata = sockets
     with private_cloud(
         http, https_listener=https, metadata_listener=metadata, region=REGION,
-        authority=_authority(folder),
+        authority=_authority(folder), run="here",
     ) as cloud:
         cloud.quota(ENOUGH)
         folder.write("ca.pem", cloud.ca.decode(), 0o644)

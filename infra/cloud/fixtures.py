@@ -15,9 +15,10 @@ from __future__ import annotations
 import contextlib
 import socket
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
 
 from infra.cloud import clients, log
 from infra.cloud import usage as billed
@@ -194,6 +195,11 @@ class Cloud:
         """Every usage kept for the bill so far."""
         return billed.loads(self._child.ask("usage_records"))
 
+    @property
+    def holdings(self) -> list[Usage]:
+        """What the cloud holds now and a bill charges by the month: bytes, keys, secrets."""
+        return billed.loads(self._child.ask("holdings"))
+
     def state(self, service: str) -> Any:
         """Return what a service holds: "s3", "iam", "kms" or "secretsmanager"."""
         return self._child.ask("inventory", service=service)
@@ -251,11 +257,13 @@ def private_cloud(
     metadata_listener: socket.socket | None = None,
     region: str = REGION,
     authority: Authority | None = None,
+    run: Literal["here"] | None = None,
 ) -> Iterator[Cloud]:
     """Run one fresh cloud on listening sockets, which may lie in another network namespace.
 
     Its process ends with the block, and with this process whatever happens to it. An `authority`
-    is used for https in place of a fresh one.
+    is used for https in place of a fresh one. `run`: who runs the programs that the cloud is asked
+    to run; "here": sandboxes that its process starts on this machine; None: it runs none.
     """
     from infra.cloud import engine, tls
 
@@ -270,9 +278,15 @@ def private_cloud(
         )
         urls = _urls(sockets)
         ca_file = stack.enter_context(_file(authority.ca)) if authority else ""
-        child = fork(sockets, region, authority)
+        child = fork(sockets, region, authority, _employ(listener) if run else None)
         stack.callback(child.close)
         yield Cloud(child, urls, authority.ca if authority else b"", ca_file, region)
+
+
+def _employ(listener: socket.socket) -> Callable[[Any], None]:
+    from infra.cloud import workplace
+
+    return partial(workplace.employ, port=listener.getsockname()[1])
 
 
 @contextlib.contextmanager

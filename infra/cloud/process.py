@@ -117,8 +117,14 @@ class Child(Branch):
         self.root = root
 
 
-def fork(sockets: Sockets, region: str, authority: Authority | None) -> Child:
-    """Fork a cloud and return once a real signed call has worked."""
+def fork(
+    sockets: Sockets, region: str, authority: Authority | None,
+    employ: Callable[[Any], None] | None = None,
+) -> Child:
+    """Fork a cloud and return once a real signed call has worked.
+
+    `employ` is called in the child with its service, to give it a broker of programs.
+    """
     root = RootKey()
 
     def start() -> Obedient:
@@ -126,6 +132,8 @@ def fork(sockets: Sockets, region: str, authority: Authority | None) -> Child:
 
         service = Service(root, region, authority)
         service.listen(sockets)
+        if employ is not None:
+            employ(service)
         return service
 
     child = Child(branch(sockets.all(), start), sockets.judge.getsockname()[1], root)
