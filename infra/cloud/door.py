@@ -151,7 +151,11 @@ class Door:
         documents.check(call)
         if call.service == "sts":
             return sts.answer(call, self.keys.sessions)
-        return self._forward(call, trace)
+        answer = self._forward(call, trace)
+        if call.caller.restricted and isinstance(answer, Answer) and answer.status < 300:
+            for used in kms.requests(call, needs):
+                self.usage.add(used)
+        return answer
 
     def _require(self, call: Call, need: Need) -> None:
         decision = decide(call, need)

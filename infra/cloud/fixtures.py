@@ -200,6 +200,11 @@ class Cloud:
         """What the cloud holds now and a bill charges by the month: bytes, keys, secrets."""
         return billed.loads(self._child.ask("holdings"))
 
+    @property
+    def holdings(self) -> list[Usage]:
+        """What the cloud holds now and a bill charges by the month: bytes, keys, secrets."""
+        return billed.loads(self._child.ask("holdings"))
+
     def state(self, service: str) -> Any:
         """Return what a service holds: "s3", "iam", "kms" or "secretsmanager"."""
         return self._child.ask("inventory", service=service)

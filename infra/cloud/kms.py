@@ -5,6 +5,7 @@ Limit: a grant holds at once and until it is revoked; grant tokens are neither n
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from infra.cloud import state
@@ -12,6 +13,7 @@ from infra.cloud.calls import Call, Context, Need, request_tags
 from infra.cloud.dispatch import ACCOUNT
 from infra.cloud.errors import AwsError
 from infra.cloud.state import KeyInfo
+from infra.cloud.usage import Usage
 
 # Operations that use key material, so that the key must be enabled.
 CRYPTOGRAPHIC = {
@@ -89,6 +91,20 @@ def use(
     return [
         Need(f"kms:{action}", key.arn, keys | _about(key), policy, True, key, working=True)
     ]
+
+
+def requests(call: Call, needs: Iterable[Need]) -> Iterator[Usage]:
+    """Yield the requests that another service made to KMS for a call; they are on its bill.
+
+    A bucket key spares S3 a request for every object, so then none is counted; the key that
+    Secrets Manager makes for itself is free to use.
+    """
+    for need in needs:
+        about = str(need.context.get("kms:encryptioncontext:aws:s3:arn", "/"))
+        if need.key is None or call.service == "kms" or "/" not in about:
+            continue
+        if f"{AWS_MANAGED}secretsmanager" not in need.key.aliases:
+            yield Usage("kms", "request", 1, "request", need.key.arn, need.key.tags)
 
 
 def broken(key: KeyInfo) -> AwsError | None:

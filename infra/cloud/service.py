@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
-from infra.cloud import dispatch, inventory, managed, state, sts
+from infra.cloud import dispatch, holdings, inventory, managed, state, sts
 from infra.cloud import usage as billed
 from infra.cloud.clock import Clock
 from infra.cloud.door import Door
@@ -25,6 +25,7 @@ from infra.cloud.tls import Authority
 ORDERS = {
     "identity", "role", "session", "log", "inventory", "advance", "schedule", "instance",
     "quota", "usage", "notice", "expire_tokens", "polls", "use", "usage_records",
+    "holdings",
 }
 _FORM = {"content-type": "application/x-www-form-urlencoded"}
 
@@ -156,6 +157,10 @@ class Service:
     def usage_records(self) -> list[dict[str, Any]]:
         """Return every usage kept for the bill."""
         return billed.dumps(self.door.usage.records)
+
+    def holdings(self) -> list[dict[str, Any]]:
+        """Return everything held that costs by the month."""
+        return billed.dumps(holdings.held(self.region))
 
     def _instance_credentials(self) -> dict[str, str]:
         with self.door.lock:
