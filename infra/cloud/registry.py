@@ -6,7 +6,7 @@ of its own that makes a `Served`. Limit: names only, no work.
 
 from __future__ import annotations
 
-from infra.cloud import accounts, dynamodb, kms, s3, secrets, sts
+from infra.cloud import accounts, dynamodb, kms, s3, secrets, sns, sqs, sts
 from infra.cloud.island import Needs, Served, island
 
 CORE: dict[str, Needs] = {
@@ -17,9 +17,9 @@ CORE: dict[str, Needs] = {
     "secretsmanager": secrets.needs,
 }
 ISLANDS: dict[str, Served] = {one.name: one for one in (
-    island("sqs"),
+    sqs.SERVED,
     dynamodb.SERVED,
-    island("sns"),
+    sns.SERVED,
     island("logs"),
     island("monitoring"),
     island("events"),
