@@ -33,6 +33,12 @@ class _Connection(Upstream):
         self.sock.connect(str(self.path))
 
 
+def _plain(name: str) -> str:
+    """Return a header's name in lower case, unless its letters say something."""
+    lower = name.lower()
+    return name if lower.startswith("x-ms-meta-") else lower
+
+
 class Forwarder:
     """One service's forwarder; its threads keep a connection each."""
 
@@ -64,12 +70,13 @@ class Forwarder:
         )
         for name, value in incoming.headers.items():
             if name not in HOP:
-                upstream.putheader(name, value.encode("latin-1"))
+                spelt = incoming.spelt.get(name, name)
+                upstream.putheader(spelt, value.encode("latin-1"))
         upstream.putheader("content-length", str(len(incoming.body)))
         upstream.endheaders(incoming.body or None)
         response = upstream.getresponse()
         body = response.read()
-        headers = {name.lower(): value for name, value in response.getheaders()}
+        headers = {_plain(name): value for name, value in response.getheaders()}
         kept = {n: v for n, v in headers.items() if n not in HOP or n == "content-length"}
         return Answer(response.status, kept, body)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 import threading
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlencode
 
@@ -46,7 +46,10 @@ _FORM = "application/x-www-form-urlencoded"
 
 @dataclass(frozen=True)
 class Incoming:
-    """An HTTP request as the server read it; header names in lower case."""
+    """An HTTP request as the server read it; header names in lower case.
+
+    `spelt` has the names as they were sent, for services whose metadata keep their case.
+    """
 
     method: str
     target: str
@@ -54,6 +57,7 @@ class Incoming:
     body: bytes = b""
     address: str = "127.0.0.1"
     secure: bool = False
+    spelt: dict[str, str] = field(default_factory=dict)
 
 
 class Door:

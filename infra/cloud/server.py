@@ -164,7 +164,7 @@ class Conversation:
             return None
         return Incoming(
             event.method.decode("ascii"), event.target.decode("latin-1"), headers,
-            b"".join(parts), self.address, self.secure,
+            b"".join(parts), self.address, self.secure, _spelt(event),
         )
 
     def _hold(self, size: int) -> None:
@@ -202,6 +202,12 @@ def _headers(request: h11.Request) -> dict[str, str]:
     if not request.target.startswith(b"/"):
         raise Refused(400, "the target is not a path")
     return found
+
+
+def _spelt(request: h11.Request) -> dict[str, str]:
+    """Return each header's name as it was sent, by its lower-case form."""
+    names = (name.decode("ascii") for name, _ in request.headers.raw_items())
+    return {name.lower(): name for name in names}
 
 
 def _write(protocol: h11.Connection, wire: socket.socket, method: str, answer: Answer) -> None:
