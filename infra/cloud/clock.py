@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Clock:
-    """Real time and the jumps made so far, as (real moment, seconds)."""
+    """Real time and the jumps made so far, as (real moment, seconds); `watchers` hear of each."""
 
     real: Callable[[], float] = time.time
     jumps: list[tuple[float, float]] = field(default_factory=list)
+    watchers: list[Callable[[], None]] = field(default_factory=list)
 
     def now(self) -> float:
         """Return the cloud's time."""
@@ -24,6 +25,8 @@ class Clock:
     def advance(self, seconds: float) -> None:
         """Let time pass: what was signed or issued before grows older, what comes after not."""
         self.jumps.append((self.real(), seconds))
+        for told in self.watchers:
+            told()
 
     def age(self, moment: float) -> float:
         """Return how old something is that was stamped at a real `moment`."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -212,6 +213,17 @@ class Cloud:
     def advance(self, seconds: float) -> None:
         """Let time pass for signatures, credentials, conditions and notices."""
         self._child.ask("advance", seconds=seconds)
+
+    def settle(self, seconds: float = 60.0) -> None:
+        """Wait until the cloud has nothing left to do before its clock moves on.
+
+        Queues that functions read are drained, events delivered, executions at rest. CloudError:
+        after so many real seconds something still runs.
+        """
+        until = time.monotonic() + seconds
+        while not (found := self._child.ask("settle", seconds=0.5))["settled"]:
+            if time.monotonic() > until:
+                raise CloudError(f"the cloud is still at work after {seconds:.0f} s: {found}")
 
     def bucket(self, name: str) -> str:
         """Make a bucket in this cloud's region and return its name."""

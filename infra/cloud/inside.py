@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from infra.cloud.errors import Answer
 
 if TYPE_CHECKING:
+    from infra.cloud.agenda import Agenda
     from infra.cloud.clock import Clock
     from infra.cloud.door import Door, Incoming
     from infra.cloud.log import CallLog
@@ -39,6 +40,14 @@ class Inside:
     def clock(self) -> Clock:
         """The cloud's clock."""
         return self.door.clock
+
+    @property
+    def agenda(self) -> Agenda:
+        """What this cloud does by itself, and when."""
+        from infra.cloud.agenda import Agenda
+
+        made: Agenda = self.store("agenda", lambda: Agenda(self.clock))
+        return made
 
     @property
     def log(self) -> CallLog:

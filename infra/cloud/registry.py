@@ -7,7 +7,9 @@ of its own that makes a `Served`. Limit: names only, no work.
 from __future__ import annotations
 
 from infra.cloud import accounts, dynamodb, kms, s3, secrets, sns, sqs, sts
+from infra.cloud.events import rules, scheduler
 from infra.cloud.island import Needs, Served, island
+from infra.cloud.lambdas import service as lambdas
 
 CORE: dict[str, Needs] = {
     "s3": s3.needs,
@@ -22,7 +24,9 @@ ISLANDS: dict[str, Served] = {one.name: one for one in (
     sns.SERVED,
     island("logs"),
     island("monitoring"),
-    island("events"),
+    island("events", own={
+        "PutRule": rules.put_rule, "TestEventPattern": rules.test_event_pattern,
+    }),
     island("ssm"),
     island("glue"),
     island("ecr"),
@@ -35,6 +39,8 @@ ISLANDS: dict[str, Served] = {one.name: one for one in (
     island("application-autoscaling"),
     island("ec2"),
     island("cloudformation"),
+    lambdas.SERVED,
+    scheduler.SERVED,
 )}  # fmt: skip
 SERVICES = frozenset(CORE) | frozenset(ISLANDS)
 

@@ -1,0 +1,1 @@
+"""Lambda: moto keeps the functions, we run them. Limit: Python functions in zip packages."""
