@@ -8,18 +8,19 @@ from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from infra.cli import background, shell
+from infra.cli import background, rails, shell
+from infra.cli.bill import bill
 from infra.cli.faults import faults
 from infra.cli.problems import NotUp, Problem, UsedWrongly, problem
 
 if TYPE_CHECKING:
     from infra.cloud.desk import Folder, Running
 
-TARGETS = {"localstack": "infra.cli.localstack"}  # beside "embedded"
+TARGETS = {"localstack": "infra.cli.localstack", "aws": "infra.cli.account"}  # beside "embedded"
 ON = click.option(
     "--on", "target", default="embedded", show_default=True,
     type=click.Choice(["embedded", *TARGETS]), help="Which cloud.",
@@ -28,12 +29,12 @@ STATE = background.ROOT / "work" / ".state" / "cloud"
 PATIENCE = 120.0
 
 
-def elsewhere(target: str, command: str, folder: Folder, *arguments: object) -> None:
+def elsewhere(target: str, command: str, folder: Folder, **asked: object) -> None:
     """Have another target than the embedded one do its part of a command."""
     from infra.cloud.desk import DeskError
 
     try:
-        getattr(import_module(TARGETS[target]), command)(folder, *arguments)
+        getattr(import_module(TARGETS[target]), command)(folder, **asked)
     except DeskError as error:
         raise problem(error) from None
 
@@ -56,14 +57,18 @@ def cloud(context: click.Context, state: Path) -> None:
 @click.option("--foreground", is_flag=True, help="Stay until Ctrl-C; take no other port.")
 @click.option("--with", "beside", default="", metavar="CLOUDS", help="Beside it: azure,gcp.")
 @ON
+@rails.BEFORE_UP
 @click.pass_obj
-def up(folder: Folder, port: int, foreground: bool, beside: str, target: str) -> None:
+def up(
+    folder: Folder, /, port: int, foreground: bool, beside: str, target: str, **asked: Any
+) -> None:
     """Start the cloud, or say where it already runs."""
     if target != "embedded":
         if beside:
             raise UsedWrongly(f"--with goes with the embedded cloud, not with {target}")
-        elsewhere(target, "up", folder, port, foreground)
+        elsewhere(target, "up", folder, port=port, foreground=foreground, **asked)
         return
+    rails.none(target, asked)
     from infra.cloud import neighbours
     from infra.cloud.desk import DeskError, serve
 
@@ -112,12 +117,14 @@ def _tell_beside(state: Running) -> None:
 
 @cloud.command()
 @ON
+@rails.BEFORE_DOWN
 @click.pass_obj
-def down(folder: Folder, target: str) -> None:
+def down(folder: Folder, /, target: str, **asked: Any) -> None:
     """Stop the cloud; what it held is gone."""
     if target != "embedded":
-        elsewhere(target, "down", folder)
+        elsewhere(target, "down", folder, **asked)
         return
+    rails.none(target, asked)
     pid = folder.holder()
     if not pid:
         click.echo("No cloud is up.")
@@ -171,7 +178,7 @@ def reset(folder: Folder, target: str) -> None:
 def env(folder: Folder, as_json: bool, https: bool, target: str) -> None:
     """Print the variables that lead SDKs to the cloud."""
     if target != "embedded":
-        elsewhere(target, "env", folder, as_json, https)
+        elsewhere(target, "env", folder, as_json=as_json, https=https)
         return
     from infra.cloud import faultdesk
     from infra.cloud.desk import environment
@@ -205,6 +212,14 @@ def doctor(folder: Folder, target: str) -> None:
         raise Problem(f"{sick} probes failed", "ladder cloud reset")
 
 
+@cloud.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.pass_obj
+def names(folder: Folder, file: Path) -> None:
+    """Print a lab's file (site.json) with names of your playground on aws."""
+    elsewhere("aws", "names", folder, path=file)
+
+
 def _running(folder: Folder) -> Running:
     found = folder.running()
     if found is None:
@@ -222,3 +237,4 @@ def _check(folder: Folder, running: Running) -> None:
 
 
 cloud.add_command(faults)
+cloud.add_command(bill)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from infra.cli import background, shell
+from infra.cli import background, rails, shell
 from infra.cli.problems import NotUp, Problem, UsedWrongly
 from infra.cloud.desk import Folder, Running
 
@@ -30,10 +30,11 @@ def folder(state: Folder) -> Folder:
     return Folder(state.path / "localstack")
 
 
-def up(state: Folder, port: int, foreground: bool) -> None:
+def up(state: Folder, *, port: int, foreground: bool, **asked: Any) -> None:
     """Install LocalStack if need be, and start it."""
     from infra.cloud.localstack import server
 
+    rails.none("localstack", asked)
     here = folder(state)
     running = here.running()
     if running is not None and not foreground:
@@ -70,10 +71,11 @@ def _tell(running: Running, wanted: int) -> None:
     click.echo(f'next      eval "$(ladder cloud env {ON})"')
 
 
-def down(state: Folder) -> None:
+def down(state: Folder, **asked: Any) -> None:
     """Stop it; what it held and wrote is gone."""
     from infra.cloud.localstack import server
 
+    rails.none("localstack", asked)
     here = folder(state)
     pid = here.holder()
     if pid and not background.end(here, pid):
@@ -106,7 +108,7 @@ def reset(state: Folder) -> None:
     click.echo("LocalStack is empty; its address is as before.")
 
 
-def env(state: Folder, as_json: bool, https: bool) -> None:
+def env(state: Folder, *, as_json: bool, https: bool) -> None:
     """Print the variables that lead SDKs there."""
     from infra.cloud.localstack import KEYS
 
