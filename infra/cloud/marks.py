@@ -110,6 +110,12 @@ def _stack(store: Any, name: str, arn: str) -> Marks:
     return Marks(found.tags or {}) if found is not None else Marks()
 
 
+def _event(store: Any, name: str, arn: str) -> Marks:
+    bus = store.event_buses.get(name.removeprefix("event-bus/"))
+    tags = store.tagger.get_tag_dict_for_resource(arn)
+    return Marks(tags, _policy(bus.policy if bus is not None else None))
+
+
 def _tagged(store: Any, name: str, arn: str) -> Marks:
     return Marks(store.tagger.get_tag_dict_for_resource(arn))
 
@@ -117,5 +123,5 @@ def _tagged(store: Any, name: str, arn: str) -> Marks:
 _READERS: dict[str, Callable[[Any, str, str], Marks]] = {
     "sqs": _queue, "sns": _topic, "dynamodb": _table, "logs": _log_group, "ssm": _parameter,
     "ecr": _repository, "kinesis": _stream, "cloudformation": _stack, "monitoring": _tagged,
-    "events": _tagged, "firehose": _tagged, "glue": _tagged,
+    "events": _event, "firehose": _tagged, "glue": _tagged,
 }

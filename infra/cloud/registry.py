@@ -6,7 +6,7 @@ of its own that makes a `Served`. Limit: names only, no work.
 
 from __future__ import annotations
 
-from infra.cloud import accounts, dynamodb, kms, s3, secrets, sns, sqs, sts
+from infra.cloud import accounts, dynamodb, kms, rights, s3, secrets, sns, sqs, sts
 from infra.cloud.events import rules, scheduler
 from infra.cloud.island import Needs, Served, island
 from infra.cloud.lambdas import service as lambdas
@@ -22,22 +22,22 @@ ISLANDS: dict[str, Served] = {one.name: one for one in (
     sqs.SERVED,
     dynamodb.SERVED,
     sns.SERVED,
-    island("logs"),
-    island("monitoring"),
-    island("events", own={
+    island("logs", needs=rights.logs),
+    island("monitoring", needs=rights.monitoring),
+    island("events", needs=rights.events, own={
         "PutRule": rules.put_rule, "TestEventPattern": rules.test_event_pattern,
     }),
-    island("ssm"),
+    island("ssm", needs=rights.ssm),
     island("glue"),
     island("ecr"),
-    island("tagging"),
-    island("budgets"),
+    island("tagging", needs=rights.tagging),
+    island("budgets", needs=rights.budgets),
     island("ce"),
     island("organizations"),
-    island("kinesis"),
-    island("firehose"),
-    island("application-autoscaling"),
-    island("ec2"),
+    island("kinesis", needs=rights.kinesis),
+    island("firehose", needs=rights.firehose),
+    island("application-autoscaling", needs=rights.autoscaling),
+    island("ec2", needs=rights.ec2),
     island("cloudformation"),
     lambdas.SERVED,
     scheduler.SERVED,
