@@ -88,6 +88,12 @@ class Bill:
         return ", ".join(f"{k}={v}" for k, v in sorted(line.tags.items())) or "(untagged)"
 
 
+def money(amount: Decimal) -> str:
+    """Return dollars with the digits that say something, for print: $1.40, $0.000021."""
+    places = 2 if amount == 0 or amount >= Decimal("0.1") else 6
+    return f"${amount:,.{places}f}"
+
+
 def _sum(lines: Iterable[Line]) -> Decimal:
     with localcontext(prec=DIGITS):
         return sum((line.cost for line in lines if line.cost is not None), Decimal(0))

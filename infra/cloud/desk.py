@@ -15,19 +15,21 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from infra.cloud.fixtures import Cloud
     from infra.cloud.neighbours import Neighbours
 
 REGION = "eu-central-1"
 ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
 TRIES = 50
 ENOUGH = 1 << 50  # a learner's own memory is the limit here
-SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
+SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR1}
+LEDGER = "ledger.json"
 
 
 class DeskError(Exception):
@@ -207,7 +209,7 @@ def _one_life(
         )
         folder.write("state.json", json.dumps(asdict(state)))
         ready(state)
-        return _wait(cloud.alive, others)
+        return _wait(cloud, others, folder)
 
 
 def start(others: Neighbours) -> None:
@@ -220,14 +222,17 @@ def start(others: Neighbours) -> None:
         raise DeskError(str(error), "ladder cloud doctor") from None
 
 
-def _wait(alive: Callable[[], bool], others: Neighbours) -> bool:
-    """Wait for the end; True when the cloud shall be started again."""
+def _wait(cloud: Cloud, others: Neighbours, folder: Folder) -> bool:
+    """Wait for the end; True when the cloud shall be started again. SIGUSR1 asks for the ledger."""
     while True:
         number = signal.sigwait(SIGNALS)
         if number in {signal.SIGTERM, signal.SIGINT}:
             return False
-        if number == signal.SIGHUP or not alive():
+        if number == signal.SIGHUP or not cloud.alive():
             return True
+        if number == signal.SIGUSR1:
+            _tell(cloud, folder)
+            continue
         try:
             start(others)
         except DeskError as error:  # the rest lives on; `status` tells who does not answer
@@ -246,6 +251,27 @@ def _authority(folder: Folder) -> Any:
     parts = {"ca": made.ca.decode(), "chain": made.chain.decode(), "key": made.key.decode()}
     folder.write("tls.json", json.dumps(parts | {"until": until}))
     return made
+
+
+def _tell(cloud: Cloud, folder: Folder) -> None:
+    """Write the ledger; a cloud that ends just now is `_wait`'s business."""
+    from infra.cloud.process import CloudError
+
+    with suppress(CloudError):
+        folder.write(LEDGER, json.dumps(cloud.ledger()))
+
+
+def ledger(folder: Folder, running: Running, patience: float = 30.0) -> dict[str, Any]:
+    """Return what a bill is made from: held, calls, used. Raises DeskError."""
+    (folder.path / LEDGER).unlink(missing_ok=True)
+    os.kill(running.pid, signal.SIGUSR1)
+    end = time.monotonic() + patience
+    while time.monotonic() < end and folder.holder() == running.pid:
+        found = folder.read(LEDGER)
+        if isinstance(found, dict):
+            return found
+        time.sleep(0.05)
+    raise DeskError("the cloud does not tell what it holds", "ladder cloud status")
 
 
 def environment(folder: Folder, running: Running, *, https: bool = False) -> dict[str, str]:

@@ -196,10 +196,12 @@ class Cloud:
         """Every usage kept for the bill so far."""
         return billed.loads(self._child.ask("usage_records"))
 
-    @property
-    def holdings(self) -> list[Usage]:
-        """What the cloud holds now and a bill charges by the month: bytes, keys, secrets."""
-        return billed.loads(self._child.ask("holdings"))
+    def ledger(self) -> dict[str, Any]:
+        """Return as data what a bill is made from: held, calls, used."""
+        return {
+            "held": self._child.ask("holdings"), "calls": self._child.ask("log", since=0),
+            "used": self._child.ask("usage_records"),
+        }
 
     @property
     def holdings(self) -> list[Usage]:
@@ -209,6 +211,14 @@ class Cloud:
     def state(self, service: str) -> Any:
         """Return what a service holds: "s3", "iam", "kms" or "secretsmanager"."""
         return self._child.ask("inventory", service=service)
+
+    def tell(self, service: str, order: str, **arguments: Any) -> Any:
+        """Give one of the cloud's services an order of its own, such as a spot interruption."""
+        return self._child.ask("tell", service=service, order=order, arguments=arguments)
+
+    def image(self, name: str, folder: str) -> None:
+        """Make a folder with `train` or `serve`, or a Python environment, an image of the cloud."""
+        self.tell("sagemaker", "image", name=name, folder=str(folder))
 
     def advance(self, seconds: float) -> None:
         """Let time pass for signatures, credentials, conditions and notices."""
