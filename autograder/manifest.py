@@ -93,14 +93,19 @@ class LabFile(Record, frozen=True):
 
 
 class Need(Record, frozen=True):
-    """What a name in a lab's `needs` means: a group to install, modules to load, packages."""
+    """What a name in a lab's `needs` means: a group to install, modules to load, packages.
 
-    text: str
+    `asks` is the command that tells which of the lab's `NAME:capability` the learner's own
+    machinery lacks; it says so itself.
+    """
+
+    text: str = ""
     group: str = ""
     mb: int = 0
     imports: tuple[str, ...] = ()
     judge_imports: tuple[str, ...] = ()
     apt: tuple[str, ...] = ()
+    asks: str = ""
 
 
 class Rung(Record, frozen=True):
@@ -129,6 +134,7 @@ class CourseFile(Record, frozen=True):
     skills: dict[str, str]
     needs: dict[str, Need]
     drafts: tuple[str, ...] = ()
+    capabilities: dict[str, tuple[str, ...]] = {}
 
 
 class Mistake(Record, frozen=True):
@@ -193,6 +199,16 @@ class Lab:
         known = self.course.file.needs
         return [known[n.partition(":")[0]] for n in self.file.needs]
 
+    def capabilities(self) -> dict[str, list[str]]:
+        """Return the `NAME:capability` of this lab by the command that knows what has them."""
+        known = self.course.file
+        found: dict[str, list[str]] = {}
+        for word in (*self.file.needs, *known.capabilities.get(self.id, ())):
+            name, colon, _ = word.partition(":")
+            if colon:
+                found.setdefault(known.needs[name].asks, []).append(word)
+        return found
+
     def imports(self) -> list[str]:
         """Return the modules that the learner's side loads before its code."""
         return [module for need in self.needs() for module in need.imports]
@@ -211,7 +227,7 @@ class Course:
         for stage in file.stage:
             for name in (lab for rung in stage.rung for lab in rung.labs):
                 self.labs[name] = self._lab(stage.folder, name)
-        for name in file.drafts:
+        for name in (*file.drafts, *file.capabilities):
             self.lab(name)
 
     def _lab(self, stage: str, name: str) -> Lab:

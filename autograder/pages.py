@@ -56,7 +56,7 @@ def needs(lab: Lab) -> str:
     wanted = lab.needs()
     if not wanted:
         return ""
-    what = "; ".join(need.text for need in wanted)
+    what = "; ".join(need.text for need in wanted if need.text)
     return f"Needs {what}; {sum(need.mb for need in wanted)} MB on disk."
 
 

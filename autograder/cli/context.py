@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import entry_points
 from typing import Any
 
 from autograder.cli.groups import ensure
@@ -41,6 +42,17 @@ def lab_or_current(course: Course, desk: Desk, name: str | None) -> Lab:
 def install_needs(lab: Lab) -> None:
     """Install what a lab needs; its size is said first."""
     ensure([need.group for need in lab.needs() if need.group])
+
+
+def say_what_is_lacking(lab: Lab) -> None:
+    """Let whoever has them say which of a lab's capabilities the learner's desk lacks.
+
+    Said, not refused: checks bring what they need.
+    """
+    for command, words in lab.capabilities().items():
+        name, *rest = command.split()
+        for point in entry_points(group="ladder.commands", name=name):
+            point.load().main([*rest, *words], prog_name=f"ladder {name}", standalone_mode=False)
 
 
 @contextmanager

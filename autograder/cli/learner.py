@@ -65,6 +65,7 @@ def start(lab: str, learner: str) -> None:
     course, desk = context.course_and_desk()
     one = course.lab(lab)
     context.install_needs(one)
+    context.say_what_is_lacking(one)
     learner = desk.take(learner)
     written = desk.start(one, given_data(one, learner))
     where = desk.path(one)
@@ -99,6 +100,7 @@ def check(lab: str | None, name: str | None, folder: Path | None, as_json: bool)
     one = context.lab_or_current(course, desk, lab)
     desk.elsewhere = folder
     context.install_needs(one)
+    context.say_what_is_lacking(one)
     result = self_check(one, desk, name, quiet=as_json)
     if as_json:
         click.echo(result.to_json().decode())

@@ -62,8 +62,8 @@ def up(
 
 def _default() -> str:
     """Return the profile to use: AWS_PROFILE, unless it is the desk's own."""
+    from infra.deploy import PROFILE
     from infra.deploy.account import own_settings
-    from infra.deploy.session import PROFILE
 
     own_settings()
     name = os.environ.get("AWS_PROFILE", "default")

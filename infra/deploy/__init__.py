@@ -7,3 +7,5 @@
 
 Limit: one account and one region a run; the services of `kinds`. It writes no credentials.
 """
+
+PROFILE = "cloud-ai-ladder"  # the name under which SDKs find the playground

@@ -15,11 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from infra.cloud.desk import DeskError, Folder
-from infra.deploy import runs
+from infra.deploy import PROFILE, runs
 from infra.deploy.account import ask, own_settings, session
 from infra.deploy.runs import TAG, Run
-
-PROFILE = TAG
 
 
 def config(folder: Folder, run: Run) -> Path:

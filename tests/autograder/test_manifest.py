@@ -58,3 +58,32 @@ def test_survivors_are_declared_with_a_reason():
 def test_the_tiny_course_has_mistakes(course):
     file = course.labs["port-call"].solution / "mistakes.toml"
     assert len(read(file, MistakeFile).mistake) == 5
+
+
+CAPABLE = """
+[needs.aws]
+asks = "cloud lacks"
+
+[capabilities]
+port-call = ["aws:s3"]
+"""
+
+
+def test_a_lab_names_what_a_cloud_must_be_able_to_do(course, edit):
+    """In its own lab.toml, or in course.toml, which no proof of a grader depends on."""
+    from autograder.evidence import key
+
+    before = key(course.labs["port-call"])
+    with (course.root / "labs" / "course.toml").open("a") as file:
+        file.write(CAPABLE)
+    found = load_course(course.root).labs
+    assert found["port-call"].capabilities() == {"cloud lacks": ["aws:s3"]}
+    assert found["sum-up"].capabilities() == {}
+    assert key(found["port-call"]) == before
+    edit(LAB, '["numpy"]', '["numpy", "aws:sqs"]')
+    found = load_course(course.root).labs
+    assert found["sum-up"].capabilities() == {"cloud lacks": ["aws:sqs"]}
+    assert found["sum-up"].imports() == course.labs["sum-up"].imports()
+    edit("labs/course.toml", "port-call = [", "port-cal = [")
+    with pytest.raises(UsageError, match="port-call"):
+        load_course(course.root)
