@@ -37,7 +37,7 @@ from infra.cloud.iam import Decision
 from infra.cloud.inside import Inside, Later
 from infra.cloud.keys import Keys, RootKey
 from infra.cloud.log import CallLog
-from infra.cloud.table import is_form, protocol
+from infra.cloud.table import is_form
 from infra.cloud.usage import UsageLog
 
 _JSON = "application/x-amz-json-1.1"
@@ -130,7 +130,7 @@ class Door:
             operation = routes.s3(incoming.method, path, query, headers)
             objects.check_digests(body.body, headers)
         else:
-            if protocol(service) != "rest-json" and _elsewhere(incoming.method, path, query):
+            if not island.is_rest(service) and _elsewhere(incoming.method, path, query):
                 raise AwsError("InvalidAction", f"{service} is called by POST to / only.")
             operation = island.read(service, incoming.method, path, query, headers, body.body)
         return Call(

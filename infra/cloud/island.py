@@ -31,12 +31,13 @@ _FORM = "application/x-www-form-urlencoded"
 
 @dataclass(frozen=True)
 class Served:
-    """One service behind the door."""
+    """One service behind the door; `orders` are what a judge may tell it by `Cloud.tell`."""
 
     name: str
     needs: Needs
     answer: Work
     own: Mapping[str, Work] = field(default_factory=dict)
+    orders: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
 
 
 def island(
@@ -99,8 +100,20 @@ def read(
         return routes.query(entry.model, body)
     if entry.protocol == "rest-json":
         return rest.read(entry.model, method, path, query, headers, body)
-    second = entry.also and _prefix(headers) == routes.model(entry.also).metadata["targetPrefix"]
+    if path != "/" and is_rest(service):
+        return rest.read(entry.also, method, path, query, headers, body)
+    second = entry.also and _prefix(headers) == routes.model(entry.also).metadata.get(
+        "targetPrefix"
+    )
     return routes.target(entry.also if second else entry.model, headers, body)
+
+
+def is_rest(service: str) -> bool:
+    """Whether a service, or the second model that shares its name, is called by paths."""
+    entry = ENTRIES[service]
+    return "rest-json" in (
+        entry.protocol, entry.also and routes.model(entry.also).metadata["protocol"]
+    )
 
 
 def _prefix(headers: Mapping[str, str]) -> str:

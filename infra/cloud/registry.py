@@ -10,6 +10,7 @@ from infra.cloud import accounts, dynamodb, kms, rights, s3, secrets, sns, sqs, 
 from infra.cloud.events import rules, scheduler
 from infra.cloud.island import Needs, Served, island
 from infra.cloud.lambdas import service as lambdas
+from infra.cloud.sagemaker import service as sagemaker
 
 CORE: dict[str, Needs] = {
     "s3": s3.needs,
@@ -41,6 +42,7 @@ ISLANDS: dict[str, Served] = {one.name: one for one in (
     island("cloudformation"),
     lambdas.SERVED,
     scheduler.SERVED,
+    sagemaker.SERVED,
 )}  # fmt: skip
 SERVICES = frozenset(CORE) | frozenset(ISLANDS)
 

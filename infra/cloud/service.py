@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
-from infra.cloud import dispatch, holdings, inventory, managed, state, sts
+from infra.cloud import dispatch, holdings, inventory, managed, registry, state, sts
 from infra.cloud import usage as billed
 from infra.cloud.clock import Clock
 from infra.cloud.door import Door
@@ -26,6 +26,7 @@ from infra.cloud.tls import Authority
 ORDERS = {
     "identity", "role", "session", "log", "inventory", "advance", "schedule", "instance",
     "quota", "usage", "notice", "expire_tokens", "polls", "use", "usage_records",
+    "tell",
     "holdings", "settle",
 }
 FREE = {"settle"}  # orders that wait for others, who need the door's lock
@@ -163,6 +164,10 @@ class Service:
     def use(self, **fields: Any) -> None:
         """Keep a usage for the bill."""
         self.door.usage.add(billed.Usage(**fields))
+
+    def tell(self, service: str, order: str, arguments: dict[str, Any]) -> Any:
+        """Carry out an order that is one service's own."""
+        return registry.ISLANDS[service].orders[order](self.door.inside, **arguments)
 
     def usage_records(self) -> list[dict[str, Any]]:
         """Return every usage kept for the bill."""

@@ -1,0 +1,132 @@
+"""A cloud with a bucket, a role and images, for the tests of SageMaker. Clients are boto3's own."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from infra.cloud.fixtures import Cloud, Role, allow, loopback, private_cloud
+
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{
+        "Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }],
+}
+BUCKET = "trial"
+REGISTRY = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
+
+
+@dataclass
+class Lab:
+    """One cloud with what jobs need; `make_image` writes programs."""
+
+    cloud: Cloud
+    role: Role
+    folder: Path
+
+    def __post_init__(self) -> None:
+        self.s3 = self.cloud.client("s3")
+        self.sm = self.cloud.client("sagemaker")
+        self.runtime = self.cloud.client("sagemaker-runtime")
+
+    def make_image(self, name: str, **programs: str) -> str:
+        """Write an image's programs in Python; return its URI."""
+        folder = self.folder / name.replace("/", "-").replace(":", "-")
+        folder.mkdir()
+        for file, code in programs.items():
+            path = folder / file
+            path.write_text("#!/usr/bin/env python\n" + code)
+            path.chmod(0o755)
+        self.cloud.image(name, str(folder))
+        return f"{REGISTRY}/{name}:latest"
+
+    def put(self, key: str, body: str | bytes) -> str:
+        """Store an object; return its URI."""
+        self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+        return f"s3://{BUCKET}/{key}"
+
+    def get(self, uri: str) -> bytes:
+        """Return an object by its URI."""
+        bucket, key = uri.removeprefix("s3://").split("/", 1)
+        return bytes(self.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+
+    def keys(self, prefix: str = "") -> list[str]:
+        """Return the keys of the bucket below a prefix."""
+        found = self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix)
+        return [one["Key"] for one in found.get("Contents", ())]
+
+    def job(self, image: str, name: str = "job", **more: Any) -> dict[str, Any]:
+        """Return the parameters of a training job."""
+        specification = {"TrainingImage": image, "TrainingInputMode": "File"}
+        return {
+            "TrainingJobName": name, "RoleArn": self.role.arn,
+            "AlgorithmSpecification": specification | more.pop("AlgorithmSpecification", {}),
+            "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/out"},
+            "ResourceConfig": {
+                "InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1,
+            },
+            "StoppingCondition": {"MaxRuntimeInSeconds": 3600}, **more,
+        }
+
+    def train(self, image: str, name: str = "job", **more: Any) -> dict[str, Any]:
+        """Run a training job to its end; return its description."""
+        self.sm.create_training_job(**self.job(image, name, **more))
+        return self.ended(name)
+
+    def ended(self, name: str = "job") -> dict[str, Any]:
+        """Wait for the end of a training job."""
+        found: dict[str, Any] = self.until(
+            lambda: self.sm.describe_training_job(TrainingJobName=name),
+            lambda found: found["TrainingJobStatus"] not in {"InProgress", "Stopping"},
+        )
+        return found
+
+    def log(self, group: str, stream: str = "") -> list[str]:
+        """Return the messages of a log group."""
+        logs = self.cloud.client("logs")
+        streams = logs.describe_log_streams(logGroupName=group)["logStreams"]
+        return [
+            event["message"] for one in streams if one["logStreamName"].startswith(stream)
+            for event in logs.get_log_events(
+                logGroupName=group, logStreamName=one["logStreamName"], startFromHead=True
+            )["events"]
+        ]
+
+    def said(self, word: str, group: str = "/aws/sagemaker/TrainingJobs") -> None:
+        """Wait until a log has a line with this word."""
+        def lines() -> list[str]:
+            try:
+                return self.log(group)
+            except Exception:  # the group is not there before the first line
+                return []
+
+        self.until(lines, lambda found: any(word in line for line in found))
+
+    @staticmethod
+    def until(ask: Any, holds: Any) -> Any:
+        """Ask until it holds; a minute and a half at most."""
+        end = time.monotonic() + 90
+        while time.monotonic() < end:
+            found = ask()
+            if holds(found):
+                return found
+            time.sleep(0.05)
+        raise AssertionError(f"never: {json.dumps(found, default=str)[:2000]}")
+
+
+@contextmanager
+def lab(folder: Path) -> Iterator[Lab]:
+    """Run a cloud with a bucket and a role that may do everything in it."""
+    with loopback() as listener, private_cloud(listener, run="here") as cloud:
+        cloud.bucket(BUCKET)
+        role = cloud.role("Trainer", TRUST, policies=[
+            allow(["s3:*"], [f"arn:aws:s3:::{BUCKET}", f"arn:aws:s3:::{BUCKET}/*"]),
+        ])
+        yield Lab(cloud, role, folder)
