@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from functools import cache
+from types import ModuleType
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -49,8 +51,25 @@ _routes: dict[str, list[tuple[re.Pattern[str], Handler]]] = {}
 def backend(service: str, region: str = REGION) -> Any:
     """Return the engine's own store of a service, to read state that no call returns."""
     name = ENTRIES[service].backend if service in ENTRIES else service
-    regions: Any = backends.get_backend(name)[ACCOUNT]  # type: ignore[call-overload]
+    regions: Any = _engine(name)[ACCOUNT]
     return regions[region] if region in regions else regions["aws"]
+
+
+@cache
+def _engine(name: str) -> Any:
+    """Load one of the engine's services, and cut what it brings off from the network."""
+    found = backends.get_backend(name)  # type: ignore[call-overload]
+    for title, module in tuple(sys.modules.items()):
+        if title.startswith("moto.") and isinstance(getattr(module, "requests", None), ModuleType):
+            module.requests = _Closed()  # type: ignore[attr-defined]
+    return found
+
+
+class _Closed:
+    """In place of `requests`: moto posts to http endpoints that a client named."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise ConnectionError("this cloud opens no connection")
 
 
 @cache

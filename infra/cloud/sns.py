@@ -116,11 +116,12 @@ def mend() -> None:
             _deliver(publish, self, message, message_id, more)
 
     models.Subscription.publish = published
-    models.Subscription.private_key = lambda self: _key()
+    models.Subscription.private_key = lambda self: key()
 
 
 @cache
-def _key() -> RSAPrivateKey:
+def key() -> RSAPrivateKey:
+    """Return the key that every notification is signed with."""
     from cryptography.hazmat.primitives.asymmetric import rsa
 
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)

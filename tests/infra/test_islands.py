@@ -65,3 +65,48 @@ def test_a_service_asks_another_with_a_roles_rights(cloud) -> None:
     assert {record.by for record in door.log.records} == {"service"}
     with pytest.raises(LookupError, match="nobody"):
         door.inside.client("s3", role + "nobody")
+
+
+WATCH = """
+import sys, threading
+import infra.cloud.islands as islands
+from infra.cloud import registry
+from infra.cloud.door import Door
+from infra.cloud.keys import RootKey
+from botocore.exceptions import ClientError
+
+opened = []
+sys.addaudithook(lambda event, args: opened.append((event, str(args[0])))
+                 if event in ("open", "import", "socket.connect") else None)
+door = Door(RootKey())
+for service, call, arguments in islands.CALLS:
+    if islands.signed(service) in registry.SERVICES:
+        try:
+            getattr(door.inside.own_client(service), call)(**arguments)
+        except ClientError:
+            pass
+print("opened:", [name for event, name in opened if event != "import"])
+print("not warm:", sorted(set(registry.ISLANDS) - {islands.signed(s) for s, _, _ in islands.CALLS}))
+print("threads:", threading.active_count())
+"""
+
+
+def test_a_fork_of_the_warm_process_reads_no_file_and_starts_no_thread() -> None:
+    import subprocess
+    import sys
+
+    done = subprocess.run(
+        [sys.executable, "-c", WATCH], capture_output=True, text=True, check=True
+    ).stdout
+    assert done.splitlines() == ["opened: []", "not warm: []", "threads: 1"]
+
+
+def test_nothing_posts_to_an_address_of_a_clients(cloud) -> None:
+    """moto would: SNS, Firehose and EventBridge know http endpoints."""
+    from infra.cloud import dispatch
+
+    for service in ("sns", "firehose", "events"):
+        module = __import__(f"moto.{service}.models", fromlist=["requests"])
+        dispatch.backend(service)
+        with pytest.raises(ConnectionError, match="opens no connection"):
+            module.requests.post("http://127.0.0.1:9/")
