@@ -63,6 +63,7 @@ class Environment:
     running: Running
     stream: str
     opened: float
+    stamp: tuple[Any, ...]  # of the version when it started: the engine changes its own record
     wire: socket.socket | None = None
     events: int = 0
     load_seconds: float = 0.0
@@ -185,10 +186,11 @@ def start(
     try:
         for name in ("task", "runtime", "tmp"):
             (folder / name).mkdir()
+        stamp = version.stamp
         unpack(version.kept.code_bytes, folder / "task")
         shutil.copy(bootstrap.__file__, folder / "runtime" / "bootstrap.py")
         program = _program(broker, version, folder, credentials, region, stream)
-        return Environment(version, folder, broker.start(program), stream, now)
+        return Environment(version, folder, broker.start(program), stream, now, stamp)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

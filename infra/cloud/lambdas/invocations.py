@@ -140,8 +140,9 @@ class Runtime:
 
     def _warm(self, version: Version, now: float) -> Environment | None:
         """Return an idle environment of this very version, if it is fresh."""
+        stamp = version.stamp
         for one in reversed(self.idle):
-            if one.version.stamp == version.stamp:
+            if one.stamp == stamp:
                 self.idle.remove(one)
                 if one.alive() and now - one.opened < FRESH:
                     one.version = version
