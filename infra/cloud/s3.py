@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 from urllib.parse import parse_qsl, unquote
+from xml.etree import ElementTree
 
 from infra.cloud import kms, state
 from infra.cloud.calls import Call, Context, Need
@@ -180,11 +181,24 @@ def _context(call: Call) -> Context:
     ):
         if name in call.params:
             keys[f"s3:{key}"] = str(call.params[name])
-    tags = dict(parse_qsl(call.headers.get("x-amz-tagging", ""), keep_blank_values=True))
+    tags = _request_tags(call)
     keys |= {f"s3:requestobjecttag/{k.lower()}": v for k, v in tags.items()}
     if tags:
         keys["s3:requestobjecttagkeys"] = list(tags)
     return keys
+
+
+def _request_tags(call: Call) -> dict[str, str]:
+    """Return the object tags that a request carries, in its header or in its body."""
+    if call.operation != "PutObjectTagging":
+        return dict(parse_qsl(call.headers.get("x-amz-tagging", ""), keep_blank_values=True))
+    try:
+        found = ElementTree.fromstring(call.body).iter()
+    except ElementTree.ParseError:
+        return {}  # the engine tells what is wrong with it
+    tags = [{part.tag.rpartition("}")[2]: part.text or "" for part in tag} for tag in found
+            if tag.tag.rpartition("}")[2] == "Tag"]
+    return {tag["Key"]: tag.get("Value", "") for tag in tags if "Key" in tag}
 
 
 # --- the KMS key behind an object --------------------------------------------------------------

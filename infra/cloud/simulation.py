@@ -117,7 +117,7 @@ def _account(scene: Scene, resource: str) -> str:
 
 def _policies(scene: Scene, action: str) -> Policies:
     # A key's or a role's own policy has to let identity policies count; it can only when given.
-    strict = action.lower().startswith("kms:") or action.lower() == "sts:assumerole"
+    strict = action.lower().startswith(("kms:", "sts:"))
     return Policies(
         [source.document for source in scene.identity],
         None if scene.boundary is None else [scene.boundary.document],
