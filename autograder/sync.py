@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from autograder import evidence, pages
 from autograder.check import Check
@@ -25,6 +26,13 @@ MEASURED = {
     "attacks": "What attacks on the grader got",
     "odd": "What odd submissions get",
 }
+
+# Further tables that tests keep: page of docs/reference/ -> title, file of results.
+TABLES = {
+    "cloud-iam": ("Policies in the embedded cloud", "tests/infra/iam_cases/results.json"),
+}
+
+CONTRACT = "tests/infra/contract/table.json"
 
 Plan = dict[Path, bytes]
 Checks = Mapping[str, Mapping[str, Check]]
@@ -60,12 +68,16 @@ def _pages(course: Course, checks: Checks, helps: Mapping[str, str]) -> Plan:
     made["reference/cli.md"] = pages.commands(helps)
     made["reference/roles.md"] = pages.roles(labs, {n: p.holds for n, p in proofs.items()})
     made["reference/prove.md"] = pages.proofs(proofs)
-    for name, title in MEASURED.items():
-        source = f"tests/{name}/results.json"
+    kept = {name: (title, f"tests/{name}/results.json") for name, title in MEASURED.items()}
+    for name, (title, source) in (kept | TABLES).items():
         results = course.root / source
         figures = json.loads(read(results)) if results.is_file() else None
         made[f"reference/{name}.md"] = pages.measured(title, source, figures)
     return {docs / name: text.encode() for name, text in made.items()}
+
+
+def _data(path: Path) -> Any:
+    return json.loads(read(path)) if path.is_file() else None
 
 
 def _lesson(lab: Lab) -> Path:
