@@ -7,6 +7,7 @@ of its own that makes a `Served`. Limit: names only, no work.
 from __future__ import annotations
 
 from infra.cloud import accounts, dynamodb, kms, rights, s3, secrets, sns, sqs, sts
+from infra.cloud.athena import served as athena
 from infra.cloud.events import rules, scheduler
 from infra.cloud.island import Needs, Served, island
 from infra.cloud.lambdas import service as lambdas
@@ -30,6 +31,7 @@ ISLANDS: dict[str, Served] = {one.name: one for one in (
     }),
     island("ssm", needs=rights.ssm),
     island("glue"),
+    athena.SERVED,
     island("ecr"),
     island("tagging", needs=rights.tagging),
     island("budgets", needs=rights.budgets),
