@@ -13,7 +13,6 @@ from infra.cli.problems import NotUp, UsedWrongly, problem
 
 if TYPE_CHECKING:
     from infra.cloud.desk import Folder, Running
-    from infra.cloud.faultdesk import Behind
     from infra.cloud.faultplan import Rule
 
 
@@ -33,7 +32,7 @@ def on(folder: Folder, script: Path) -> None:
 
     before = faultdesk.standing(folder)
     try:
-        seam = faultdesk.switch_on(folder, script, _behind(_running(folder)))
+        seam = faultdesk.switch_on(folder, script, _running(folder))
     except RecordError as error:
         raise UsedWrongly(str(error), "ladder cloud faults on FILE") from None
     except DeskError as error:
@@ -42,7 +41,7 @@ def on(folder: Folder, script: Path) -> None:
     click.echo(f"Faults are on: {len(seam.plan.rule)} rules, seed {seam.plan.seed}.")
     if before is None:
         for name, url in seam.urls.items():
-            click.echo(f"{name:10}{url}")
+            click.echo(f"{name:14}{url}")
         click.echo('next      eval "$(ladder cloud env)"')
 
 
@@ -66,7 +65,7 @@ def status(folder: Folder) -> None:
     if seam is None:
         raise NotUp("There is no seam: nothing is injected.", "ladder cloud faults on FILE")
     for name, url in seam.urls.items():
-        click.echo(f"{name:10}{url}")
+        click.echo(f"{name:14}{url}")
     if seam.plan is None:
         click.echo("Faults are off: everything passes.")
         return
@@ -119,9 +118,3 @@ def _running(folder: Folder) -> Running:
     if found is None:
         raise NotUp("No cloud is up.", "ladder cloud up")
     return found
-
-
-def _behind(running: Running) -> list[Behind]:
-    """Return what the seam stands before: every cloud that is up."""
-    host, _, port = running.http.removeprefix("http://").partition(":")
-    return [("aws", "", host, int(port))]

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from infra.cloud.desk import DeskError, Folder, listen
+from infra.cloud.desk import DeskError, Folder, Running, listen
 from infra.cloud.faultplan import Plan, load, load_text
 from infra.cloud.faults import Front, Injected, Seam, line, serve
 from infra.cloud.records import RecordError
@@ -59,24 +59,47 @@ def standing(cloud: Folder) -> Standing | None:
 
 def variables(cloud: Folder) -> dict[str, str]:
     """Return the variables that lead SDKs through the seam; none where no seam runs."""
+    from infra.cloud import neighbours
+
     found = standing(cloud)
-    return {"AWS_ENDPOINT_URL": found.urls["aws"]} if found is not None else {}
+    if found is None:
+        return {}
+    beside: dict[str, dict[str, str]] = {}
+    for front, url in found.urls.items():
+        kind, _, service = front.partition("/")
+        if service:
+            beside.setdefault(kind, {})[service] = url
+    own = {"AWS_ENDPOINT_URL": found.urls["aws"]}
+    return own | neighbours.environment(cloud, beside)
 
 
-def switch_on(cloud: Folder, script: Path, behind: Sequence[Behind]) -> Standing:
+def behind(running: Running) -> list[Behind]:
+    """Return what a seam stands before: every cloud that is up."""
+    found = [("aws", "", *_address(running.http))]
+    for kind, urls in running.beside.items():
+        found += [(kind, service, *_address(url)) for service, url in urls.items()]
+    return found
+
+
+def _address(url: str) -> tuple[str, int]:
+    host, _, port = url.removeprefix("http://").partition(":")
+    return host, int(port)
+
+
+def switch_on(cloud: Folder, script: Path, running: Running) -> Standing:
     """Follow a script, starting the seam where none runs.
 
     Raises RecordError for a script that says what cannot be; then nothing has changed.
     """
     text = _text(script)
     plan = load_text(text, str(script))
-    found = standing(cloud)
-    if found is not None and set(found.urls) != {name(one) for one in behind}:
+    found, clouds = standing(cloud), behind(running)
+    if found is not None and set(found.urls) != {name(one) for one in clouds}:
         raise DeskError(
             "the seam stands before other clouds than are up now", "ladder cloud down", code=2
         )
     folder_of(cloud).write(PLAN, text)
-    return replace(found or _start(cloud, behind), plan=plan)
+    return replace(found or _start(cloud, clouds), plan=plan)
 
 
 def _text(script: Path) -> str:
@@ -107,13 +130,13 @@ def name(one: Behind) -> str:
     return "/".join(filter(None, one[:2]))
 
 
-def _start(cloud: Folder, behind: Sequence[Behind]) -> Standing:
+def _start(cloud: Folder, clouds: Sequence[Behind]) -> Standing:
     """Start the background process and wait for its one line. Raises DeskError."""
     folder = folder_of(cloud)
     with (folder.path / "log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "infra.cloud.faultdesk", str(cloud.path.resolve()), str(PORT),
-             json.dumps(behind)],
+             json.dumps(clouds)],
             cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
             start_new_session=True, text=True,
         )
@@ -152,13 +175,13 @@ class Switch:
                 print(error, file=sys.stderr, flush=True)
 
 
-def run(cloud: Folder, port: int, behind: Sequence[Behind]) -> None:
+def run(cloud: Folder, port: int, clouds: Sequence[Behind]) -> None:
     """Serve until the cloud ends."""
     folder = folder_of(cloud)
     with folder.hold(), ExitStack() as stack:
         log = stack.enter_context((folder.path / LOG).open("w", encoding="utf-8"))
         fronts = []
-        for kind, service, host, upstream in behind:
+        for kind, service, host, upstream in clouds:
             listener = stack.enter_context(listen(port))
             port = listener.getsockname()[1] + 1
             fronts.append(Front(kind, (host, upstream), listener, service))

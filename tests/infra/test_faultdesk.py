@@ -19,7 +19,9 @@ from infra.cli import cloud
 from infra.cloud import faultdesk
 from infra.cloud.desk import Folder
 from infra.cloud.fixtures import Identity, client
+from tests.infra.contract.targets import Azurite, Google
 
+HERE = [one.name for one in (Azurite(), Google()) if not one.lacking()]
 BUSY = "seed = 3\n[[rule]]\nname = 'busy'\nfault = 'throttle'\noperation = 'ListBuckets'\nevery = 2"
 
 
@@ -174,6 +176,29 @@ def test_a_seam_that_was_killed_is_started_again(desk: Desk) -> None:
     assert desk.seam() not in {0, first}
     assert tries(desk.s3(), 2) == "ox"
     assert all(row["time"] >= before for row in faultdesk.injected(desk.folder))
+
+
+def test_every_cloud_beside_it_gets_a_front(tmp_path: Path) -> None:
+    beside = ",".join(HERE)
+    desk = Desk(tmp_path / "state")
+    desk.well("up", "--port", "14566", *(["--with", beside] if beside else []))
+    try:
+        plan = "[[rule]]\nfault = 'error'\ncloud = ['azure', 'gcp']\nfirst = 1"
+        desk.well("faults", "on", desk.script(plan))
+        found = faultdesk.standing(desk.folder)
+        assert found is not None
+        fronts = {"aws"}
+        fronts |= {"azure/blob", "azure/queue", "azure/table"} if "azure" in HERE else set()
+        fronts |= {"gcp/storage"} if "gcp" in HERE else set()
+        assert set(found.urls) == fronts
+        env = json.loads(desk.well("env", "--json"))
+        assert tries(desk.s3(), 2) == "oo"
+        if "azure" in HERE:
+            assert f"BlobEndpoint={found.urls['azure/blob']}/" in str(env)
+        if "gcp" in HERE:
+            assert env["API_ENDPOINT_OVERRIDE"] == found.urls["gcp/storage"]
+    finally:
+        desk.well("down")
 
 
 def test_taken_ports_are_passed_over(desk: Desk) -> None:
