@@ -12,12 +12,14 @@ import secrets
 import time
 import tomllib
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
 PATIENCE = 20.0  # seconds until something that runs in the background has to be done
+CODE = "def main(event, context):\n    return event['a'] * 2\n"
 TEMPLATE = {"Resources": {"Q": {"Type": "AWS::SQS::Queue"}}}
 
 
@@ -141,6 +143,20 @@ class _User:
         self.iam.delete_user(UserName=self.name)
 
 
+@contextmanager
+def _role(client: Clients, service: str) -> Iterator[str]:
+    """A role that a service may put on, gone at the end of the block; its ARN."""
+    iam, name = client("iam"), _fresh("role")
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole",
+             "Principal": {"Service": f"{service}.amazonaws.com"}}  # fmt: skip
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    try:
+        yield str(arn)
+    finally:
+        iam.delete_role(RoleName=name)
+
+
 def _sqs(client: Clients) -> None:
     sqs = client("sqs")
     url = sqs.create_queue(QueueName=_fresh("sqs"))["QueueUrl"]
@@ -209,10 +225,14 @@ def _cloudformation(client: Clients) -> None:
 def _machine(client: Clients, definition: dict[str, Any], wanted: Any) -> None:
     """Run a state machine to its end and compare what comes out."""
     step, name = client("stepfunctions"), _fresh("machine")
-    role = f"arn:aws:iam::{client('sts').get_caller_identity()['Account']}:role/{name}"
-    arn = step.create_state_machine(name=name, definition=json.dumps(definition), roleArn=role)[
-        "stateMachineArn"
-    ]
+    with _role(client, "states") as role:
+        arn = step.create_state_machine(name=name, definition=json.dumps(definition), roleArn=role)[
+            "stateMachineArn"
+        ]
+        _run_machine(step, arn, wanted)
+
+
+def _run_machine(step: Any, arn: str, wanted: Any) -> None:
     try:
         run = step.start_execution(stateMachineArn=arn, input="{}")["executionArn"]
         _soon(
@@ -239,17 +259,22 @@ def _jsonata(client: Clients) -> None:
 def _lambda(client: Clients) -> None:
     """The function's own code must have run."""
     function, name = client("lambda"), _fresh("function")
-    role = f"arn:aws:iam::{client('sts').get_caller_identity()['Account']}:role/{name}"
-    function.create_function(
-        FunctionName=name, Runtime="python3.12", Role=role, Handler="code.main",
-        Code={"ZipFile": _zip("code.py", "def main(event, context):\n    return event['a'] * 2\n")},
-    )
+    with _role(client, "lambda") as role:
+        function.create_function(
+            FunctionName=name, Runtime="python3.12", Role=role, Handler="code.main",
+            Code={"ZipFile": _zip("code.py", CODE)},
+        )
+        _run_function(function, name)
+
+
+def _run_function(function: Any, name: str) -> None:
     try:
         function.get_waiter("function_active_v2").wait(
             FunctionName=name, WaiterConfig={"Delay": 1, "MaxAttempts": int(PATIENCE)}
         )
         told = function.invoke(FunctionName=name, Payload=json.dumps({"a": 21}).encode())
-        _must(json.loads(told["Payload"].read()) == 42, "the code did not run")
+        answer = told["Payload"].read()
+        _must(json.loads(answer) == 42, f"it answered {answer[:200]!r}")
     finally:
         function.delete_function(FunctionName=name)
 

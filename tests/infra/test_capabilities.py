@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,17 @@ from infra.cli import cloud as commands
 from infra.cloud import capabilities
 from infra.cloud.clients import client
 from infra.cloud.desk import Folder, Running
-from infra.cloud.fixtures import Cloud
+from infra.cloud.fixtures import Cloud, loopback, private_cloud
 
 TABLE = capabilities.table()
 TARGETS = {"embedded", "localstack", "aws"}
+
+
+@pytest.fixture(scope="module")
+def whole() -> Iterator[Cloud]:
+    """A cloud that also runs programs, as the desk's does."""
+    with loopback() as listener, private_cloud(listener, run="here") as made:
+        yield made
 
 
 def reach(cloud: Cloud) -> capabilities.Clients:
@@ -39,11 +47,11 @@ def test_each_name_has_targets_and_a_probe() -> None:
 @pytest.mark.parametrize(
     "name", [n for n, found in TABLE.items() if "embedded" in found and n != "aws:imds"]
 )
-def test_the_embedded_cloud_has_what_it_says(name: str, cloud: Cloud) -> None:
-    assert capabilities.probe(name, reach(cloud)) == ""
+def test_the_embedded_cloud_has_what_it_says(name: str, whole: Cloud) -> None:
+    assert capabilities.probe(name, reach(whole)) == ""
 
 
-def test_a_probe_that_fails_says_why(cloud: Cloud) -> None:
+def test_a_probe_that_fails_says_why() -> None:
     def refused(service: str, key_id: str = "", secret: str = "") -> Any:
         raise PermissionError(f"no {service} for you")
 
