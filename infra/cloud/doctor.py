@@ -41,13 +41,17 @@ class Patient:
         return client(service, url, who, self.running.region, ca=str(self.folder.ca))
 
 
+Probe = tuple[str, str, Callable[[Patient], None]]
+
+
 def examine(folder: Folder, running: Running) -> Iterator[Finding]:
     """Run the probes, one after the other; each cleans up after itself."""
     from infra.cloud import neighbours
 
     patient = Patient(folder, running)
+    all_ = (*PROBES, *_round())
     probes: list[tuple[str, str, Callable[[], None]]]
-    probes = [(service, did, partial(probe, patient)) for service, did, probe in PROBES]
+    probes = [(service, did, partial(probe, patient)) for service, did, probe in all_]
     for service, did, attempt in (*probes, *neighbours.examine(folder, running.beside)):
         try:
             attempt()
@@ -55,6 +59,27 @@ def examine(folder: Folder, running: Running) -> Iterator[Finding]:
             yield Finding(service, did, f"{type(error).__name__}: {error}")
         else:
             yield Finding(service, did)
+
+
+def _round() -> Iterator[Probe]:
+    """Yield a probe for each service that has none of its own: one call that changes nothing."""
+    from infra.cloud import registry, rounds
+
+    for service, call, arguments in rounds.CALLS:
+        name = rounds.signed(service)
+        if name in registry.SERVICES:
+            did = f"asked it to {call.replace('_', ' ')}"
+            yield name, did, partial(_ask, service, call, arguments)
+
+
+def _ask(service: str, call: str, arguments: dict[str, Any], patient: Patient) -> None:
+    from botocore.exceptions import ClientError
+
+    try:
+        getattr(patient.client(service), call)(**arguments)
+    except ClientError as error:
+        refused = error.response["ResponseMetadata"]["HTTPStatusCode"] < 500
+        _must(refused and "NotInUse" in str(error), str(error))
 
 
 def _s3(patient: Patient, *, https: bool = False) -> None:
@@ -150,7 +175,7 @@ def _must(holds: bool, wrong: str) -> None:
         raise RuntimeError(wrong)
 
 
-PROBES: tuple[tuple[str, str, Callable[[Patient], None]], ...] = (
+PROBES: tuple[Probe, ...] = (
     ("s3", "made a bucket, put, got and deleted an object", _s3),
     ("s3 https", "the same over TLS with the course CA", _https),
     ("sts", "asked who we are", _sts),

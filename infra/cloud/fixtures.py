@@ -209,7 +209,7 @@ class Cloud:
         return billed.loads(self._child.ask("holdings"))
 
     def state(self, service: str) -> Any:
-        """Return what a service holds: "s3", "iam", "kms" or "secretsmanager"."""
+        """Return what a service holds, by the name that its signatures carry ("s3", "sqs" ...)."""
         return self._child.ask("inventory", service=service)
 
     def tell(self, service: str, order: str, **arguments: Any) -> Any:

@@ -1,88 +1,128 @@
-"""What a cloud holds that costs by the month: bytes, keys, secrets, machines, with their tags.
+"""What the islands hold, as plain data, for a judge to read back: tables, queues, groups, stacks.
 
-Limit: reads the engine's own stores, as they are now; prices nothing.
+Limit: values of items and messages are in it as AWS's JSON writes them; parameters' values are not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from infra.cloud import dispatch, state
-from infra.cloud.kms import AWS_MANAGED
-from infra.cloud.usage import Usage
 
 
-def held(region: str) -> list[Usage]:
-    """Return everything held. Amounts are what is there now; a bill multiplies by time."""
-    return [one for read in _READERS for one in read(region)]
+def _dynamodb(region: str) -> dict[str, Any]:
+    return {name: {
+        "arn": table.table_arn, "billing": table.billing_mode,
+        "key": [part["AttributeName"] for part in table.schema],
+        "indexes": [index.name for index in (*table.global_indexes, *table.indexes)],
+        "stream": (table.stream_specification or {}).get("StreamViewType", ""),
+        "protected": bool(table.deletion_protection_enabled), "tags": state.pairs(table.tags),
+        "items": [item.to_json()["Attributes"] for item in table.all_items()],
+    } for name, table in dispatch.backend("dynamodb", region).tables.items()}
 
 
-def _s3(region: str) -> Iterator[Usage]:
-    """Every version counts, and every part of an upload that nobody has completed."""
-    store = dispatch.backend("s3")
-    for bucket in store.buckets.values():
-        tags = state.pairs(store.tagger.get_tag_dict_for_resource(bucket.arn))
-        sizes = {"STANDARD": 0}
-        for name in bucket.keys:
-            for version in bucket.keys.getlist(name):
-                if hasattr(version, "etag"):  # a delete marker has none, and weighs nothing
-                    kind = version.storage_class or "STANDARD"
-                    sizes[kind] = sizes.get(kind, 0) + version.size
-        for upload in bucket.multiparts.values():
-            sizes["STANDARD"] += sum(part.size for part in upload.parts.values())
-        for kind, size in sizes.items():
-            yield Usage(
-                "s3", f"storage-{kind}", size, "byte", f"arn:aws:s3:::{bucket.name}", tags,
-                bucket.region_name,
-            )
+def _sqs(region: str) -> dict[str, Any]:
+    return {name: {
+        "arn": queue.queue_arn, "fifo": bool(queue.fifo_queue), "tags": dict(queue.tags),
+        "visibility": int(queue.visibility_timeout), "redrive": queue.redrive_policy or None,
+        "policy": state.document(queue.policy) if queue.policy else None,
+        "messages": [message.body for message in queue._messages],
+        "in_flight": sum(not message.visible for message in queue._messages),
+    } for name, queue in dispatch.backend("sqs", region).queues.items()}
 
 
-def _kms(region: str) -> Iterator[Usage]:
-    """A key that waits for its deletion, or that AWS made for itself, costs nothing."""
-    for key in dispatch.backend("kms", region).keys.values():
-        info = state.kms_key(region, key.id)
-        ours = info is not None and not any(a.startswith(AWS_MANAGED) for a in info.aliases)
-        if info is not None and ours and info.state != "PendingDeletion":
-            yield Usage("kms", "key", 1, "key", info.arn, info.tags, region)
+def _sns(region: str) -> dict[str, Any]:
+    store = dispatch.backend("sns", region)
+    return {topic.name: {
+        "arn": arn, "policy": state.document(topic.policy), "tags": state.pairs(topic._tags),
+        "published": [message[1] for message in topic.sent_notifications],
+        "subscriptions": [
+            {"protocol": one.protocol, "endpoint": one.endpoint, "filter": one._filter_policy}
+            for one in store.subscriptions.values() if one.topic.arn == arn
+        ],
+    } for arn, topic in store.topics.items()}
 
 
-def _secrets(region: str) -> Iterator[Usage]:
-    """A secret that waits for its deletion costs nothing."""
-    for secret in dict.values(dispatch.backend("secretsmanager", region).secrets):
-        if not secret.is_deleted():
-            tags = state.pairs(secret.tags)
-            yield Usage("secretsmanager", "secret", 1, "secret", secret.arn, tags, region)
+def _logs(region: str) -> dict[str, Any]:
+    store = dispatch.backend("logs", region)
+    return {name: {
+        "arn": group.arn, "retention": int(group.retention_in_days or 0) or None,
+        "key": group.kms_key_id or "", "tags": store.tagger.get_tag_dict_for_resource(group.arn),
+        "streams": {title: [event.message for event in stream.events]
+                    for title, stream in group.streams.items()},
+    } for name, group in store.groups.items()}
 
 
-def _machines(region: str) -> Iterator[Usage]:
-    for reservation in _store("ec2", region, "reservations").values():
-        for machine in reservation.instances:
-            if machine.state == "running":
-                tags = {tag["key"]: tag["value"] for tag in machine.get_tags()}
-                yield Usage("ec2", machine.instance_type, 1, "machine", machine.id, tags, region)
+def _monitoring(region: str) -> dict[str, Any]:
+    store = dispatch.backend("monitoring", region)
+    return {
+        "alarms": {name: {
+            "arn": alarm.alarm_arn, "state": alarm.state_value, "metric": alarm.metric_name,
+            "namespace": alarm.namespace, "threshold": alarm.threshold,
+            "comparison": alarm.comparison_operator, "period": alarm.period,
+            "actions": list(alarm.alarm_actions or ()),
+        } for name, alarm in store.alarms.items()},
+        "data": [{
+            "namespace": one.namespace, "name": one.name, "value": one.value,
+            "dimensions": {d.name: d.value for d in one.dimensions or ()},
+        } for one in store.metric_data],
+    }
 
 
-def _tables(region: str) -> Iterator[Usage]:
-    for table in _store("dynamodb", region, "tables").values():
-        size = sum(item.size() for item in table.all_items())
-        tags = state.pairs(table.tags)
-        yield Usage("dynamodb", "storage", size, "byte", table.table_arn, tags, region)
+def _events(region: str) -> dict[str, Any]:
+    return {bus: {
+        "policy": state.document(found.policy) if found.policy else None,
+        "rules": {name: {
+            "arn": rule.arn, "state": rule.state, "schedule": rule.scheduled_expression,
+            "pattern": rule.event_pattern.dump(), "targets": [dict(t) for t in rule.targets],
+        } for name, rule in found.rules.items()},
+    } for bus, found in dispatch.backend("events", region).event_buses.items()}
 
 
-def _groups(region: str) -> Iterator[Usage]:
-    for group in _store("logs", region, "groups").values():
-        size = sum(stream.stored_bytes for stream in group.streams.values())
-        tags = dispatch.backend("logs", region).tagger.get_tag_dict_for_resource(group.arn)
-        yield Usage("logs", "storage", size, "byte", group.arn, state.pairs(tags), region)
+def _ssm(region: str) -> dict[str, Any]:
+    kept = dispatch.backend("ssm", region)._parameters
+    return {name: {
+        "type": versions[-1].parameter_type, "version": versions[-1].version,
+        "key": versions[-1].keyid or "",
+    } for name, versions in dict.items(kept) if not name.startswith("/aws/")}
 
 
-def _store(service: str, region: str, name: str) -> dict[str, Any]:
-    """Return a store of an engine that may never have been asked for anything."""
-    found: dict[str, Any] = getattr(dispatch.backend(service, region), name, {})
-    return found
+def _ecr(region: str) -> dict[str, Any]:
+    return {name: {
+        "arn": found.arn, "mutability": found.image_tag_mutability,
+        "scan": bool((found.image_scanning_configuration or {}).get("scanOnPush")),
+        "policy": state.document(found.policy) if found.policy else None,
+        "tags": sorted(tag for image in found.images for tag in image.image_tags or () if tag),
+    } for name, found in dispatch.backend("ecr", region).repositories.items()}
 
 
-_READERS: tuple[Callable[[str], Iterator[Usage]], ...] = (
-    _s3, _kms, _secrets, _machines, _tables, _groups,
-)
+def _kinesis(region: str) -> dict[str, Any]:
+    return {name: {
+        "arn": stream.arn, "mode": stream.stream_mode["StreamMode"], "tags": dict(stream.tags),
+        "shards": {shard: len(found.records) for shard, found in stream.shards.items()},
+    } for name, stream in dispatch.backend("kinesis", region).streams.items()}
+
+
+def _budgets(region: str) -> dict[str, Any]:
+    kept = dispatch.backend("budgets").budgets.get(dispatch.ACCOUNT, {})
+    return {name: {"limit": dict(found.budget["BudgetLimit"])} for name, found in kept.items()}
+
+
+def _cloudformation(region: str) -> dict[str, Any]:
+    return {stack.name: {
+        "id": stack.stack_id, "status": stack.status, "tags": dict(stack.tags or {}),
+        "outputs": {one.key: one.value for one in stack.stack_outputs},
+        "resources": {
+            name: {"type": one.type, "id": one.physical_resource_id}
+            for name, one in stack.resource_map._parsed_resources.items()
+            if hasattr(one, "physical_resource_id")
+        },
+    } for stack in dispatch.backend("cloudformation", region).stacks.values()}
+
+
+READERS: dict[str, Callable[[str], Any]] = {
+    "dynamodb": _dynamodb, "sqs": _sqs, "sns": _sns, "logs": _logs, "monitoring": _monitoring,
+    "events": _events, "ssm": _ssm, "ecr": _ecr, "kinesis": _kinesis, "budgets": _budgets,
+    "cloudformation": _cloudformation,
+}

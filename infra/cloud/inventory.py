@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from infra.cloud import dispatch, state
+from infra.cloud import dispatch, holdings, state
 
 
 def of(service: str, region: str) -> Any:
@@ -98,4 +98,4 @@ def _secrets(region: str) -> dict[str, Any]:
 
 _READERS: dict[str, Callable[[str], Any]] = {
     "s3": _s3, "iam": _iam, "kms": _kms, "secretsmanager": _secrets,
-}
+} | holdings.READERS

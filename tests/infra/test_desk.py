@@ -18,8 +18,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from infra.cli import cloud
+from infra.cloud import rounds
 from infra.cloud.desk import REGION, DeskError, Folder, Running, environment, listen
 from infra.cloud.fixtures import Identity, client
+from infra.cloud.registry import SERVICES
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -87,7 +89,8 @@ def test_a_day_at_the_desk(desk: Desk) -> None:
     assert f"127.0.0.1:{port}" in desk.well("up", "--port", str(port))
     assert "already up" in desk.well("up", "--port", str(port))
     assert "identity" in desk.well("status")
-    assert desk.well("doctor").count("ok ") == 8
+    asked = [service for service, _, _ in rounds.CALLS if rounds.signed(service) in SERVICES]
+    assert desk.well("doctor").count("ok ") == 8 + len(asked)
     everybody = family(desk.running.pid)
     listening = {c.laddr for p in everybody for c in p.net_connections() if c.status == "LISTEN"}
     assert {address.ip for address in listening} == {"127.0.0.1"}

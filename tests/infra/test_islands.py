@@ -69,8 +69,8 @@ def test_a_service_asks_another_with_a_roles_rights(cloud) -> None:
 
 WATCH = """
 import sys, threading
-import infra.cloud.islands as islands
-from infra.cloud import registry
+import infra.cloud.islands
+from infra.cloud import registry, rounds
 from infra.cloud.door import Door
 from infra.cloud.keys import RootKey
 from botocore.exceptions import ClientError
@@ -79,14 +79,14 @@ opened = []
 sys.addaudithook(lambda event, args: opened.append((event, str(args[0])))
                  if event in ("open", "import", "socket.connect") else None)
 door = Door(RootKey())
-for service, call, arguments in islands.CALLS:
-    if islands.signed(service) in registry.SERVICES:
+for service, call, arguments in rounds.CALLS:
+    if rounds.signed(service) in registry.SERVICES:
         try:
             getattr(door.inside.own_client(service), call)(**arguments)
         except ClientError:
             pass
 print("opened:", [name for event, name in opened if event != "import"])
-print("not warm:", sorted(set(registry.ISLANDS) - {islands.signed(s) for s, _, _ in islands.CALLS}))
+print("not warm:", sorted(set(registry.ISLANDS) - {rounds.signed(s) for s, _, _ in rounds.CALLS}))
 print("threads:", threading.active_count())
 """
 
