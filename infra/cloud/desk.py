@@ -15,7 +15,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -254,11 +254,14 @@ def _authority(folder: Folder) -> Any:
 
 
 def _tell(cloud: Cloud, folder: Folder) -> None:
-    """Write the ledger; a cloud that ends just now is `_wait`'s business."""
+    """Write the ledger, or why there is none."""
     from infra.cloud.process import CloudError
 
-    with suppress(CloudError):
-        folder.write(LEDGER, json.dumps(cloud.ledger()))
+    try:
+        told = cloud.ledger()
+    except CloudError as error:
+        told = {"error": str(error)}
+    folder.write(LEDGER, json.dumps(told))
 
 
 def ledger(folder: Folder, running: Running, patience: float = 30.0) -> dict[str, Any]:
@@ -268,6 +271,8 @@ def ledger(folder: Folder, running: Running, patience: float = 30.0) -> dict[str
     end = time.monotonic() + patience
     while time.monotonic() < end and folder.holder() == running.pid:
         found = folder.read(LEDGER)
+        if isinstance(found, dict) and "error" in found:
+            raise DeskError(found["error"], "ladder cloud reset")
         if isinstance(found, dict):
             return found
         time.sleep(0.05)

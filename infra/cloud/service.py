@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
-from infra.cloud import dispatch, holdings, inventory, managed, registry, state, sts
+from infra.cloud import dispatch, inventory, managed, registry, state, stock, sts
 from infra.cloud import usage as billed
 from infra.cloud.clock import Clock
 from infra.cloud.door import Door
@@ -170,12 +170,13 @@ class Service:
         return registry.ISLANDS[service].orders[order](self.door.inside, **arguments)
 
     def usage_records(self) -> list[dict[str, Any]]:
-        """Return every usage kept for the bill."""
-        return billed.dumps(self.door.usage.records)
+        """Return every usage kept for the bill, and what has been used by what still runs."""
+        running = [one for s in registry.ISLANDS.values() for one in s.meter(self.door.inside)]
+        return billed.dumps([*self.door.usage.records, *running])
 
     def holdings(self) -> list[dict[str, Any]]:
         """Return everything held that costs by the month."""
-        return billed.dumps(holdings.held(self.region))
+        return billed.dumps(stock.held(self.region))
 
     def _instance_credentials(self) -> dict[str, str]:
         with self.door.lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,9 +17,10 @@ from click.testing import CliRunner, Result
 
 from infra.cli import cloud
 from infra.cloud import billplot
+from infra.cloud import desk as desk_module
 from infra.cloud.bill import compute, money
-from infra.cloud.desk import Folder, ledger
-from infra.cloud.fixtures import Identity, Usage, client
+from infra.cloud.desk import DeskError, Folder, Running, ledger
+from infra.cloud.fixtures import CloudError, Identity, Usage, client
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -104,6 +106,19 @@ def test_the_ledger_is_asked_for_while_the_cloud_works_on(desk: Desk) -> None:
     assert len(second["calls"]) == len(first["calls"]) + 1
     assert running == desk.folder.running()
     desk.well("status")
+
+
+def test_a_cloud_that_cannot_tell_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken:
+        def ledger(self) -> None:
+            raise CloudError("holdings: KeyError")
+
+    folder = Folder(tmp_path)
+    with folder.hold():
+        running = Running(os.getpid(), "", "", "", "", 0, 0.0)
+        monkeypatch.setattr(os, "kill", lambda pid, number: desk_module._tell(Broken(), folder))
+        with pytest.raises(DeskError, match="holdings: KeyError"):
+            ledger(folder, running)
 
 
 def test_the_picture_is_an_svg_that_names_what_it_shows(desk: Desk, tmp_path: Path) -> None:
