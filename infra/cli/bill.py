@@ -89,7 +89,7 @@ def _print(found: Bill, what: str, tag: str) -> None:
     from infra.cloud.bill import money
 
     rows = [("service", "item", "amount", "dollars each", "cost", "")]
-    rows += [_row(line) for line in found.lines]
+    rows += [_row(line) for line in found.items]
     widths = [max(len(row[n]) for row in rows) for n in range(5)]
     for row in rows:
         cells = [row[0].ljust(widths[0]), row[1].ljust(widths[1])]
@@ -100,7 +100,7 @@ def _print(found: Bill, what: str, tag: str) -> None:
         click.echo(f"{money(cost):>14}  {name}")
     click.echo(f"{money(found.total):>14}  in all, {_said(found)}")
     if found.unpriced:
-        click.echo(f"{len(found.unpriced)} lines have no price on file: they are not in the sums.")
+        click.echo("?: no price on file, so it is in no sum.")
     _sources(found)
 
 

@@ -69,6 +69,20 @@ class Bill:
         """What was used and has no price on file."""
         return tuple(line for line in self.lines if line.cost is None)
 
+    @property
+    def items(self) -> tuple[Line, ...]:
+        """The lines of all resources together: one an item and note."""
+        found: dict[object, Line] = {}
+        with localcontext(prec=DIGITS):
+            for line in self.lines:
+                key = (line.service, line.item, line.region, line.unit, line.note)
+                before = found.get(key)
+                found[key] = line if before is None else replace(
+                    before, amount=before.amount + line.amount, resource="", tags={},
+                    cost=None if line.cost is None else (before.cost or 0) + line.cost,
+                )
+        return tuple(found.values())
+
     def by(self, what: str, tag: str = "") -> dict[str, Decimal]:
         """Return dollars by service, lab or tag (all tags, or the values of one), dearest first."""
         groups: dict[str, list[Line]] = {}
@@ -90,6 +104,8 @@ class Bill:
 
 def money(amount: Decimal) -> str:
     """Return dollars with the digits that say something, for print: $1.40, $0.000021."""
+    if 0 < amount < Decimal("0.0000005"):
+        return "<$0.000001"
     places = 2 if amount == 0 or amount >= Decimal("0.1") else 6
     return f"${amount:,.{places}f}"
 

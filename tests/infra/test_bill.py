@@ -148,6 +148,15 @@ def test_sums_are_exact() -> None:
     assert compute(calls=calls * 10).total == 5
 
 
+def test_items_are_the_lines_of_all_resources_together() -> None:
+    calls = [call("PutThing", resource=str(n % 3)) for n in range(9)]
+    found = compute(calls=calls, used=[Usage("other", "thing", n, "thing", str(n)) for n in (1, 2)])
+    assert len(found.lines) == 5
+    assert [(line.item, line.amount, line.cost) for line in found.items] == [
+        ("thing", 3, None), ("request", 9, Decimal("0.0045")),
+    ]
+
+
 def test_the_free_amount_is_taken_off_only_when_asked() -> None:
     calls = [call("PutThing", resource=str(n % 2)) for n in range(800)]
     # 800 at 0.5 for 1000: 0.40; less 500: 300, 0.15
