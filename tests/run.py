@@ -72,6 +72,11 @@ def parts(scratch: Path) -> list[Part]:
             (python, "-m", "pytest", "-q", "tests/autograder/on_postgres.py"),
             ("postgresql",),
         ),
+        Part(
+            "terraform",
+            "a stack by Terraform on the embedded cloud",
+            (python, "tests/infra/on_terraform.py"),
+        ),
         Part("sync", "generated files match their sources", (ladder, "sync", "--check")),
         Part("lint", "every lab and lesson keeps the rules", (ladder, "lint")),
         Part("prove", "every grader is right", (ladder, "prove"), labs),
