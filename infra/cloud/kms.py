@@ -36,6 +36,8 @@ SUPPORTED = {
     "Encrypt", "Decrypt", "ReEncrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext",
     "Sign", "Verify", "GenerateMac", "VerifyMac", "GetPublicKey",
 }
+# What a new key is where the request says nothing: conditions see it all the same.
+_NEW = {"KeySpec": "SYMMETRIC_DEFAULT", "KeyUsage": "ENCRYPT_DECRYPT"}
 # The policy of aws/s3 and aws/secretsmanager: everybody in the account, through the service.
 AWS_MANAGED = "alias/aws/"
 
@@ -46,6 +48,8 @@ def needs(call: Call) -> list[Need]:
     if name not in SUPPORTED:
         raise AwsError("UnsupportedOperationException", f"This cloud has no kms:{name}.")
     if name in _NO_KEY:
+        defaults = _NEW if name == "CreateKey" else {}
+        params = defaults | params
         tags = request_tags(state.pairs(params.get("Tags")))
         return [Need(f"kms:{name}", "*", _context(params) | tags)]
     if name == "ReEncrypt":

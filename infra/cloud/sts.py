@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 from xml.sax.saxutils import escape
 
-from infra.cloud import state
+from infra.cloud import state, trusted
 from infra.cloud.calls import Call, Caller, Context, Need, request_tags, resource_tags
 from infra.cloud.dispatch import ACCOUNT
 from infra.cloud.errors import Answer, AwsError, namespace
@@ -71,7 +71,7 @@ def needs(call: Call) -> list[Need]:
         return []
     arn = str(call.params.get("RoleArn", ""))
     found = state.role_by_arn(arn)
-    trust = state.document(found.assume_role_policy_document) if found else None
+    trust = trusted.policy(found) if found else None
     keys = _context(call, found)
     names = ["sts:AssumeRole"]
     if members(call.params, "Tags.member"):
