@@ -98,7 +98,9 @@ class Running(Protocol):
 
 
 class Broker(Protocol):
-    """What runs programs for one cloud."""
+    """What runs programs for one cloud; `folder` is for their folders, "" where any will do."""
+
+    folder: str
 
     @property
     def mode(self) -> str:

@@ -305,15 +305,18 @@ def private_cloud(
         )
         urls = _urls(sockets)
         ca_file = stack.enter_context(_file(authority.ca)) if authority else ""
-        child = fork(sockets, region, authority, _employ(listener) if run else None)
+        child = fork(sockets, region, authority, _employ(listener, stack) if run else None)
         stack.callback(child.close)
         yield Cloud(child, urls, authority.ca if authority else b"", ca_file, region)
 
 
-def _employ(listener: socket.socket) -> Callable[[Any], None]:
+def _employ(listener: socket.socket, stack: contextlib.ExitStack) -> Callable[[Any], None]:
     from infra.cloud import workplace
 
-    return partial(workplace.employ, port=listener.getsockname()[1])
+    # What a program writes while it is being killed may stay; the system removes it one day.
+    made = tempfile.TemporaryDirectory(prefix="cloud-", ignore_cleanup_errors=True)
+    port = listener.getsockname()[1]
+    return partial(workplace.employ, port=port, folder=stack.enter_context(made))
 
 
 @contextlib.contextmanager

@@ -23,6 +23,7 @@ from infra.cloud.inside import Inside, Later
 from infra.cloud.routes import Operation
 from infra.cloud.sigv4 import Pairs
 from infra.cloud.table import ENTRIES, is_form
+from infra.cloud.usage import Usage
 
 Needs = Callable[[Call], list[Need]]
 Work = Callable[[Call, Inside], Answer | Later]
@@ -31,13 +32,18 @@ _FORM = "application/x-www-form-urlencoded"
 
 @dataclass(frozen=True)
 class Served:
-    """One service behind the door; `orders` are what a judge may tell it by `Cloud.tell`."""
+    """One service behind the door.
+
+    `orders` are what a judge may tell it by `Cloud.tell`; `meter` says what runs now and would be
+    billed if it ended.
+    """
 
     name: str
     needs: Needs
     answer: Work
     own: Mapping[str, Work] = field(default_factory=dict)
     orders: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    meter: Callable[[Inside], list[Usage]] = lambda _: []
 
 
 def island(

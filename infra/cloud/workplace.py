@@ -33,13 +33,14 @@ class Workplace:
     """The broker of a desk. `serve` answers on a listening socket until it is shut down.
 
     `endpoint`: the cloud's address as programs shall call it; `cloud_env` is added to every
-    program's environment.
+    program's environment; `folder` is where to make folders for programs: it goes with the cloud.
     """
 
     endpoint: str = ""
     serve: Callable[[socket.socket], None] | None = None
     cloud_env: Mapping[str, str] = field(default_factory=dict)
     forced: str = ""
+    folder: str = ""
 
     @property
     def mode(self) -> str:
@@ -78,14 +79,14 @@ class Workplace:
         return int(self.endpoint.rpartition(":")[2])
 
 
-def employ(service: Any, port: int) -> None:
+def employ(service: Any, port: int, folder: str = "") -> None:
     """Give a cloud's service a broker whose programs reach its front door on this port."""
     from infra.cloud.server import Listener
 
     region = service.region
     service.door.inside.broker = Workplace(
         f"http://127.0.0.1:{port}", lambda sock: Listener(sock, service.door.handle).start(),
-        {"AWS_REGION": region, "AWS_DEFAULT_REGION": region},
+        {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}, folder=folder,
     )
 
 

@@ -88,6 +88,37 @@ class Lab:
         )
         return found
 
+    def model(self, image: str, name: str, **container: Any) -> str:
+        """Make a model; return its name."""
+        self.sm.create_model(
+            ModelName=name, ExecutionRoleArn=self.role.arn,
+            PrimaryContainer={"Image": image, "Environment": {"NAME": name}, **container},
+        )
+        return name
+
+    def config(self, name: str, *variants: tuple[str, str, float], **more: Any) -> str:
+        """Make an endpoint configuration of (variant, model, weight); return its name."""
+        self.sm.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[
+            {"VariantName": variant, "ModelName": model, "InitialVariantWeight": weight,
+             "InstanceType": "ml.m5.large", "InitialInstanceCount": 1, **more}
+            for variant, model, weight in variants
+        ])
+        return name
+
+    def serving(self, name: str) -> dict[str, Any]:
+        """Wait until an endpoint is in service or has failed."""
+        found: dict[str, Any] = self.until(
+            lambda: self.sm.describe_endpoint(EndpointName=name),
+            lambda found: found["EndpointStatus"] in {"InService", "Failed"},
+        )
+        return found
+
+    def ask(self, name: str, body: bytes = b"1", **more: Any) -> dict[str, Any]:
+        """Invoke an endpoint; return its answer and who gave it."""
+        found = self.runtime.invoke_endpoint(EndpointName=name, Body=body, **more)
+        answer: dict[str, Any] = json.loads(found["Body"].read())
+        return answer | {"variant": found["InvokedProductionVariant"]}
+
     def log(self, group: str, stream: str = "") -> list[str]:
         """Return the messages of a log group."""
         logs = self.cloud.client("logs")
@@ -130,3 +161,37 @@ def lab(folder: Path) -> Iterator[Lab]:
             allow(["s3:*"], [f"arn:aws:s3:::{BUCKET}", f"arn:aws:s3:::{BUCKET}/*"]),
         ])
         yield Lab(cloud, role, folder)
+
+
+SERVE = """
+import json, os, sys, time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+NAME = os.environ.get("NAME", "")
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def log_message(self, *_): pass
+    def reply(self, status, body, **headers):
+        self.send_response(status)
+        for name, value in headers.items(): self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def do_GET(self):
+        self.reply(200 if self.path == "/ping" else 404, b"")
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        print("asked", body[:40], flush=True)
+        if body == b"die": os._exit(3)
+        if body.startswith(b"status "): return self.reply(int(body.split()[1]), b"as you wish")
+        model = ""
+        weights = "/opt/ml/model/weights"
+        if os.path.exists(weights): model = open(weights).read()
+        found = {"name": NAME, "model": model, "body": body.decode(),
+                 "type": self.headers["Content-Type"], "accept": self.headers["Accept"],
+                 "pid": os.getpid(),
+                 "batch": os.environ.get("SAGEMAKER_BATCH_STRATEGY")}
+        self.reply(200, json.dumps(found).encode(), Content_Type="application/json",
+                   X_Amzn_SageMaker_Custom_Attributes="own=1")
+print("serving", NAME, flush=True)
+HTTPServer(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Handler).serve_forever()
+"""

@@ -61,7 +61,7 @@ class Container:
 
     def __post_init__(self) -> None:
         self.broker = broker(self.inside, "containers")
-        self.folder = tempfile.mkdtemp(prefix="ml-")
+        self.folder = tempfile.mkdtemp(prefix="ml-", dir=self.broker.folder or None)
 
     def make(self, *paths: str) -> None:
         """Make folders below /opt/ml."""

@@ -76,7 +76,7 @@ class Places:
         if source["S3DataType"] == "ManifestFile":
             found = list(self._manifest(uri))
         else:
-            found = [(b, k, _relative(k, split(uri)[1])) for b, k in self.keys(uri)]
+            found = [(b, k, relative(k, split(uri)[1])) for b, k in self.keys(uri)]
         for bucket, key, path in found:
             if not key.endswith("/"):
                 self._bring(bucket, key, path, folder)
@@ -128,7 +128,7 @@ class Mirror:
         return count
 
 
-def _relative(key: str, prefix: str) -> str:
+def relative(key: str, prefix: str) -> str:
     """Return where an object lies in its channel's folder."""
     if prefix and not prefix.endswith("/") and not key.startswith(prefix + "/"):
         prefix = prefix[: prefix.rfind("/") + 1]

@@ -12,18 +12,35 @@ from infra.cloud.calls import Call
 from infra.cloud.errors import Answer, AwsError
 from infra.cloud.inside import Inside, Later
 from infra.cloud.island import Served, Work, forward
-from infra.cloud.sagemaker import constraints, records, rights, training
+from infra.cloud.sagemaker import (
+    configs,
+    constraints,
+    endpoints,
+    models,
+    packages,
+    records,
+    rights,
+    runtime,
+    tags,
+    training,
+    transforms,
+)
 
-OPERATIONS: dict[str, Work] = {**training.OPERATIONS}
+_PARTS = (training, models, packages, configs, endpoints, transforms, tags)
+OPERATIONS: dict[str, Work] = {
+    name: work for part in _PARTS for name, work in part.OPERATIONS.items()
+}
 # moto answers these as if the work had been done.
 PRETENDED = (
     "ProcessingJob", "HyperParameterTuningJob", "AutoMLJob", "AutoMLJobV2", "CompilationJob",
-    "PipelineExecution", "Cluster", "Search", "JobDefinition",
+    "PipelineExecution", "Cluster", "InvokeEndpoint", "Search", "JobDefinition",
 )
 
 
 def answer(call: Call, inside: Inside) -> Answer | Later:
     """Answer one call."""
+    if call.operation in runtime.OPERATIONS:
+        return runtime.OPERATIONS[call.operation](call, inside)
     if call.operation in OPERATIONS:
         constraints.check("sagemaker", call.operation, call.params)
         return OPERATIONS[call.operation](call, inside)
@@ -48,4 +65,4 @@ def images_file(inside: Inside, path: str) -> None:
 ORDERS: dict[str, Callable[..., Any]] = {
     "image": add_image, "images_file": images_file, "interrupt": training.interrupt,
 }
-SERVED = Served("sagemaker", rights.needs, answer, OPERATIONS, ORDERS)
+SERVED = Served("sagemaker", rights.needs, answer, OPERATIONS, ORDERS, endpoints.meter)
