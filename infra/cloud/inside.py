@@ -77,9 +77,12 @@ class Inside:
         )
         return {"key_id": made.key_id, "secret": made.secret, "token": made.token}
 
-    def client(self, service: str, role_arn: str, name: str = "service", **config: Any) -> Any:
+    def client(
+        self, service: str, role_arn: str, name: str = "service", seconds: int = 3600,
+        **config: Any,
+    ) -> Any:
         """Return a boto3 client with a role's rights that asks this cloud without a socket."""
-        made = self.session(role_arn, name)
+        made = self.session(role_arn, name, seconds)
         return self._client(service, made["key_id"], made["secret"], made["token"], config)
 
     def own_client(self, service: str, **config: Any) -> Any:

@@ -10,6 +10,7 @@ import ctypes
 import gc
 import http.client
 import json
+import logging
 import os
 import signal
 import socket
@@ -181,7 +182,12 @@ def _child(
 
 
 def _leave_nothing_behind(parent: int) -> None:
-    """Die with the parent, keep its Ctrl-C out, forget its handlers."""
+    """Die with the parent, keep its Ctrl-C out, forget its handlers and its log.
+
+    A log file of the parent's is closed here, and its number may become a socket's.
+    """
+    logging.disable(logging.CRITICAL)
+    sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM, signal.SIGCHLD):
         signal.signal(number, signal.SIG_IGN if number == signal.SIGINT else signal.SIG_DFL)

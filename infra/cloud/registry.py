@@ -11,6 +11,7 @@ from infra.cloud.athena import served as athena
 from infra.cloud.events import rules, scheduler
 from infra.cloud.island import Needs, Served, island
 from infra.cloud.lambdas import service as lambdas
+from infra.cloud.states import service as states
 from infra.cloud.sagemaker import service as sagemaker
 
 CORE: dict[str, Needs] = {
@@ -44,6 +45,7 @@ ISLANDS: dict[str, Served] = {one.name: one for one in (
     island("cloudformation"),
     lambdas.SERVED,
     scheduler.SERVED,
+    states.SERVED,
     sagemaker.SERVED,
 )}  # fmt: skip
 SERVICES = frozenset(CORE) | frozenset(ISLANDS)

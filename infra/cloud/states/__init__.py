@@ -1,0 +1,1 @@
+"""Step Functions: moto's interpreter, led through the front door. Limit: what moto parses."""
