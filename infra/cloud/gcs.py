@@ -118,13 +118,12 @@ class Gcs:
         Both talk to the judge's listener; their calls are logged with by="judge".
         """
         from google.cloud.storage import Client
-        from google.oauth2 import credentials, service_account
+        from google.oauth2.credentials import Credentials
 
         if account is None:
-            who: Any = credentials.Credentials(self._root)
+            who: Any = Credentials(self._root)
         else:
-            fields = {**account.fields, "token_uri": f"{self._judge_url}/token"}
-            who = service_account.Credentials.from_service_account_info(fields)
+            who = credentials({**account.fields, "token_uri": f"{self._judge_url}/token"})
         options = {"api_endpoint": self._judge_url}
         return Client("judge", who, client_options=options)
 
@@ -164,6 +163,21 @@ class Gcs:
         """Return the store's CPU seconds since its start."""
         found: dict[str, float] = self._child.ask("usage")
         return found
+
+
+def credentials(fields: Mapping[str, str]) -> Any:
+    """Return Google's credentials of a key file's fields, which ask nobody but its `token_uri`.
+
+    Google's own class also asks Google, in the background, where the account may be used.
+    """
+    from google.oauth2.service_account import Credentials
+
+    class Quiet(Credentials):
+        def _is_regional_access_boundary_lookup_required(self) -> bool:
+            return False
+
+    quiet: Any = Quiet
+    return quiet.from_service_account_info(dict(fields))
 
 
 def environment(url: str, path: str) -> dict[str, str]:

@@ -26,6 +26,9 @@ from infra.cloud.gcs_store import Store, name_in
 from infra.cloud.log import CallLog
 
 TOKEN_PATH = "/token"
+# What names a generation means the live one; to restore means another.
+_OF_ONE = {f"storage.objects.{verb}" for verb in ("get", "download", "patch", "delete")}
+LONGEST_NAME = 1024
 _WRITES = {"insert", "put", "resume"}
 
 
@@ -108,7 +111,7 @@ class GcsDoor:
         else:
             who = self.accounts.holder(bearer)
             if who is None:
-                raise _stranger(bearer)
+                raise _stranger(bearer, xml=route.xml)
             account = who.account
         trace.principal = account.email
         for permission in self._permissions(route, query, incoming):
@@ -137,6 +140,8 @@ class GcsDoor:
         verb = route.operation.rpartition(".")[2]
         bucket, name = self._made(route, query, incoming)
         trace.resource = f"{bucket}/{name}" if name else bucket
+        if len(name.encode()) > LONGEST_NAME:
+            raise GcsError(400, f"The object's name is longer than {LONGEST_NAME} bytes in UTF-8.")
         self._hold(incoming, route, query, bucket, name)
         if verb in _WRITES:
             self._take(len(incoming.body))
@@ -159,9 +164,8 @@ class GcsDoor:
         reading = route.permissions == ("storage.objects.get",) or incoming.method == "GET"
         found = self.store.object(bucket, name) if name else self.store.bucket(bucket)
         conditions = gcs_conditions.given(query, incoming.headers)
-        if "generation" in query and name and found is not None and (
-            query["generation"] != found["generation"]
-        ):
+        named = query.get("generation") if route.operation in _OF_ONE else None
+        if named and found is not None and named != found["generation"]:
             raise _missing(bucket, name)
         if reading and found is None:
             return  # "not found" says more than "condition not met"
@@ -227,11 +231,11 @@ def _resource(route: Route, query: dict[str, str]) -> str:
     return f"{route.bucket}/{name}" if name else route.bucket
 
 
-def _stranger(bearer: str) -> GcsError:
+def _stranger(bearer: str, *, xml: bool) -> GcsError:
     if not bearer:
         return GcsError(
-            401, "Anonymous caller does not have storage access to the Google Cloud Storage"
-            " resource. Nothing is public in this cloud: sign in with its key file.",
+            403 if xml else 401, "Anonymous caller does not have storage access to the Google"
+            " Cloud Storage resource. Nothing is public in this cloud: sign in with its key file.",
         )
     return GcsError(401, "Invalid Credentials", reason="authError")
 

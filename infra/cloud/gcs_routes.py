@@ -37,6 +37,7 @@ _TABLE: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
      ("storage.objects.create", "storage.objects.get")),
     ("storage.objects.rewrite", "POST", f"{_API}{_OBJECT}/rewriteTo{_TARGET}",
      ("storage.objects.create", "storage.objects.get")),
+    ("storage.objects.restore", "POST", f"{_API}{_OBJECT}/restore", ("storage.objects.create",)),
     ("storage.objects.compose", "POST", f"{_API}{_OBJECT}/compose",
      ("storage.objects.create", "storage.objects.get")),
 )  # fmt: skip

@@ -36,6 +36,8 @@ def signer(
     path, _, query = target.partition("?")
     pairs = parse_qsl(query, keep_blank_values=True)
     fields = {name.lower(): value for name, value in pairs}
+    if "googleaccessid" in fields:
+        raise GcsError(501, "This emulated Cloud Storage does not take version 2 signatures.")
     if fields.get("x-goog-algorithm") != ALGORITHM:
         raise _invalid(f"X-Goog-Algorithm must be {ALGORITHM}.")
     email, _, scope = fields.get("x-goog-credential", "").partition("/")

@@ -45,8 +45,9 @@ HANDLERS: dict[str, Handler] = {
     "storage.objects.copy": objects.copy,
     "storage.objects.rewrite": objects.rewrite,
     "storage.objects.compose": objects.compose,
+    "storage.objects.restore": objects.restore,
 }
-_NEW = {"insert", "resume", "put", "copy", "rewrite", "compose"}
+_NEW = {"insert", "resume", "put", "copy", "rewrite", "compose", "restore"}
 _HELD_APART = ("content-encoding", "transfer-encoding", "x-http-method-override", "range")
 
 

@@ -170,9 +170,13 @@ def _google(folder: Folder, urls: Urls) -> Any:
     from google.cloud.exceptions import GoogleCloudError
     from google.cloud.storage import Client
 
+    from infra.cloud.gcs import credentials
+
+    fields = folder.read(GCP_KEY)
+    if not isinstance(fields, dict):
+        raise CloudError(f"{folder.path / GCP_KEY} is not there, or is no key file")
     options = {"api_endpoint": urls["gcp"]["storage"]}
-    path = str(folder.path / GCP_KEY)
-    client = Client.from_service_account_json(path, client_options=options)
+    client = Client(fields["project_id"], credentials(fields), client_options=options)
     try:
         list(client.list_buckets(max_results=1, timeout=20, retry=None))
     except (GoogleCloudError, GoogleAuthError, OSError) as error:
