@@ -73,6 +73,15 @@ def parts(scratch: Path) -> list[Part]:
             ("postgresql",),
         ),
         Part(
+            "azure",
+            "the emulated Azure Storage, as its own clients see it",
+            (
+                python, "-m", "pytest", "-q", "tests/infra/on_azurite.py",
+                "tests/infra/contract/on_azurite.py",
+            ),
+            ("nodejs", "npm"),
+        ),
+        Part(
             "terraform",
             "a stack by Terraform on the embedded cloud",
             (python, "tests/infra/on_terraform.py"),
