@@ -172,6 +172,52 @@ def measured(title: str, source: str, found: Mapping[str, Any] | None) -> str:
     return top + text + rows + (f"\n{notes}" if notes else "") + after
 
 
+def contract(source: str, found: Mapping[str, Any] | None) -> str:
+    """Return the page of cases that several targets were tried on, kind by kind.
+
+    found: {"text": [...], "targets": {name: {"engine": ...}}, "kinds": {kind: title}, "cases":
+    [{"kind", "claim", "by", "outcomes": {target: "right" or "differs: ..." or "absent: ..."}}]}
+    """
+    top = head("What each target does", source) + "\n"
+    if not found:
+        return top + "Not measured yet.\n"
+    cases, targets = found["cases"], found["targets"]
+    text = "".join(f"{line}\n\n" for line in found["text"])
+    sums = (
+        (f"`{name}`", told["engine"], *_counts([c["outcomes"].get(name) for c in cases]))
+        for name, told in targets.items()
+    )
+    parts = [top + text + table(("Target", "Served by", "Right", "Differs", "Absent"), sums)]
+    for kind, title in found["kinds"].items():
+        here = [c for c in cases if c["kind"] == kind]
+        names = [name for name in targets if any(name in c["outcomes"] for c in here)]
+        rows = [(c["claim"], c["by"], *(_cell(c["outcomes"].get(n)) for n in names)) for c in here]
+        parts.append(f"## {title}\n\n" + table(("The real service", "By its page", *names), rows))
+    return "\n".join([*parts, _unlike(cases, targets)])
+
+
+def _counts(outcomes: Sequence[str | None]) -> tuple[int, int, int]:
+    words = [_cell(outcome) for outcome in outcomes]
+    return words.count("right"), words.count("*differs*"), words.count("*absent*")
+
+
+def _cell(outcome: str | None) -> str:
+    """Return an outcome in one word; "-" for a case that is not of this target's service."""
+    word = (outcome or "-").partition(":")[0]
+    return word if word in ("right", "-") else f"*{word}*"
+
+
+def _unlike(cases: Sequence[Mapping[str, Any]], targets: Iterable[str]) -> str:
+    rows = [
+        (f"`{name}`", case["claim"], case["outcomes"][name])
+        for name in targets for case in cases
+        if case["outcomes"].get(name, "right") != "right"
+    ]
+    return "## What is not as it is at the real service\n\n" + table(
+        ("Target", "The real service", "The target"), rows
+    )
+
+
 def commands(helps: Mapping[str, str]) -> str:
     """Return the page of the command line from each command's --help."""
     parts = [head("The command line", "the commands' --help")]

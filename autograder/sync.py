@@ -70,9 +70,8 @@ def _pages(course: Course, checks: Checks, helps: Mapping[str, str]) -> Plan:
     made["reference/prove.md"] = pages.proofs(proofs)
     kept = {name: (title, f"tests/{name}/results.json") for name, title in MEASURED.items()}
     for name, (title, source) in (kept | TABLES).items():
-        results = course.root / source
-        figures = json.loads(read(results)) if results.is_file() else None
-        made[f"reference/{name}.md"] = pages.measured(title, source, figures)
+        made[f"reference/{name}.md"] = pages.measured(title, source, _data(course.root / source))
+    made["reference/cloud-contract.md"] = pages.contract(CONTRACT, _data(course.root / CONTRACT))
     return {docs / name: text.encode() for name, text in made.items()}
 
 

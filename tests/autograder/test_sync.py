@@ -92,6 +92,32 @@ def test_measured_figures_become_a_table(course):
     assert "| ours \\| here | 1 |" in page.read_text()
 
 
+def test_a_contract_becomes_a_table_for_each_kind(course):
+    written(course)
+    page = course.root / "docs" / "reference" / "cloud-contract.md"
+    assert "Not measured yet" in page.read_text()
+    results = course.root / "tests" / "infra" / "contract" / "table.json"
+    results.parent.mkdir(parents=True)
+    results.write_text(json.dumps({
+        "text": ["What it is."], "kinds": {"one": "The one", "other": "The other"},
+        "targets": {"here": {"engine": "ours 1"}, "there": {"engine": "theirs 2"}},
+        "cases": [
+            {"kind": "one", "claim": "it rains", "by": "A page",
+             "outcomes": {"here": "right", "there": "differs: it snows; really rain"}},
+            {"kind": "other", "claim": "it thaws", "by": "B page",
+             "outcomes": {"here": "absent: 501"}},
+        ],
+    }))  # fmt: skip
+    written(course)
+    text = page.read_text()
+    assert "| `here` | ours 1 | 1 | 0 | 1 |" in text
+    assert "| `there` | theirs 2 | 0 | 1 | 0 |" in text
+    assert "| it rains | A page | right | *differs* |" in text
+    assert "| it thaws | B page | *absent* |" in text
+    assert "| `there` | it rains | differs: it snows; really rain |" in text
+    assert "| `here` | it thaws | absent: 501 |" in text
+
+
 def test_navigation_and_stage_cards_stand_between_their_marks(course):
     (course.root / "mkdocs.yml").write_text(MKDOCS)
     stage = course.root / "docs" / "1-foundations" / "index.md"
