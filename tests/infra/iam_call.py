@@ -1,8 +1,8 @@
 """A row of IAM's table as a real call: a private cloud is set up, boto3 asks, the answer tells.
 
 Only what a client can bring about is asked: conditions on the time, on addresses or on services in
-between are left to the evaluator. Limit: S3, IAM, KMS, Secrets Manager, STS; this account's users
-and roles.
+between are left to the evaluator. Limit: S3, IAM, KMS, Secrets Manager, STS, SNS, SQS; this
+account's users and roles.
 """
 
 from __future__ import annotations
@@ -42,11 +42,14 @@ CHOSEN: dict[str, set[str]] = {
     "iam:PassRole": {"iam:passedtoservice"},
     "kms:Decrypt": {"kms:encryptioncontext:", "kms:encryptioncontextkeys", "aws:resourcetag/",
                     "kms:resourcealiases"},
-    "kms:CreateGrant": {"kms:grantoperations"},
+    "kms:CreateGrant": {"kms:grantoperations"}, "kms:CreateKey": {"kms:keyspec"},
     "secretsmanager:GetSecretValue": {"secretsmanager:versionstage", "aws:resourcetag/",
                                       "secretsmanager:resourcetag/"},
     "secretsmanager:DescribeSecret": set(),
     "sts:AssumeRole": {"sts:externalid", "sts:rolesessionname"},
+    "sts:TagSession": {"aws:requesttag/", "aws:tagkeys", "sts:transitivetagkeys"},
+    "sts:SetSourceIdentity": {"sts:sourceidentity"},
+    "sns:Publish": set(), "sqs:SendMessage": set(),
 }  # fmt: skip
 
 
@@ -88,6 +91,7 @@ def _possible(case: Case) -> bool:
         str(context.get("s3:max-keys", "1")).isdigit()
         and context.get("iam:passedtoservice", "ec2.amazonaws.com") == "ec2.amazonaws.com"
         and context.get("aws:tagkeys") != []
+        and ":us-east-2:" not in case.request.resource
     )
 
 
@@ -107,9 +111,9 @@ def verdict(case: Case) -> str:
 
 def _refusal(case: Case, error: ClientError) -> str:
     told = error.response["Error"]
-    if not told["Code"].startswith("AccessDenied"):
+    if told["Code"] not in {"AccessDenied", "AccessDeniedException", "AuthorizationError"}:
         raise AssertionError(f"{case.title}: {error}")
-    if f"perform: {case.request.action} " not in told["Message"]:
+    if f"perform: {case.request.action} ".lower() not in told["Message"].lower():
         raise AssertionError(f"{case.title}: another action was refused: {error}")
     return DENIED if "with an explicit deny" in told["Message"] else NO
 
@@ -239,7 +243,21 @@ def _secret(stage: Stage) -> None:
 def _role(stage: Stage) -> None:
     trust = stage.case.policies.resource
     assert trust is not None
+    if stage.case.request.action != "sts:AssumeRole":  # which a client asks for along with it
+        assuming = trusts(ANN.arn)["Statement"]
+        trust = {**trust, "Statement": [*trust["Statement"], *assuming]}
     stage.cloud.role("target", trust)
+
+
+def _topic(stage: Stage) -> None:
+    stage.root("sns").create_topic(Name=stage.case.request.resource.rpartition(":")[2])
+
+
+def _queue(stage: Stage) -> None:
+    policy = stage.case.policies.resource
+    attributes = {} if policy is None else {"Policy": json.dumps(policy)}
+    name = stage.case.request.resource.rpartition(":")[2]
+    stage.root("sqs").create_queue(QueueName=name, Attributes=attributes)
 
 
 PREPARE: dict[str, Callable[[Stage], None]] = {
@@ -249,7 +267,8 @@ PREPARE: dict[str, Callable[[Stage], None]] = {
     "iam:CreateUser": _boundary, "iam:PassRole": _profile,
     "kms:Decrypt": _key, "kms:CreateGrant": _key,
     "secretsmanager:GetSecretValue": _secret, "secretsmanager:DescribeSecret": _secret,
-    "sts:AssumeRole": _role,
+    "sts:AssumeRole": _role, "sts:TagSession": _role, "sts:SetSourceIdentity": _role,
+    "sns:Publish": _topic, "sqs:SendMessage": _queue,
 }  # fmt: skip
 
 
@@ -329,9 +348,23 @@ def _get_secret(stage: Stage) -> None:
 
 
 def _assume(stage: Stage) -> None:
-    more = {"ExternalId": "sts:externalid", "RoleSessionName": "sts:rolesessionname"}
-    given = {n: stage.context[k] for n, k in more.items() if k in stage.context}
+    more = {"ExternalId": "sts:externalid", "RoleSessionName": "sts:rolesessionname",
+            "SourceIdentity": "sts:sourceidentity", "TransitiveTagKeys": "sts:transitivetagkeys"}
+    given: dict[str, Any] = {n: stage.context[k] for n, k in more.items() if k in stage.context}
+    given |= {"Tags": tags} if (tags := stage.tags("aws:requesttag/")) else {}
     stage.client("sts").assume_role(RoleArn=TARGET, **{"RoleSessionName": "day"} | given)
+
+
+def _send(stage: Stage) -> None:
+    name = stage.resource.rpartition(":")[2]
+    url = stage.root("sqs").get_queue_url(QueueName=name)["QueueUrl"]
+    stage.client("sqs").send_message(QueueUrl=url, MessageBody="x")
+
+
+def _create_key(stage: Stage) -> None:
+    spec = stage.context["kms:keyspec"]
+    more = {} if spec == "SYMMETRIC_DEFAULT" else {"KeySpec": spec, "KeyUsage": "SIGN_VERIFY"}
+    stage.client("kms").create_key(**more)
 
 
 DRIVERS: dict[str, Callable[[Stage], Any]] = {
@@ -354,9 +387,12 @@ DRIVERS: dict[str, Callable[[Stage], Any]] = {
         **_name(stage), PolicyArn=stage.context["iam:policyarn"]),
     "iam:PassRole": lambda stage: stage.client("iam").add_role_to_instance_profile(
         InstanceProfileName="machine", RoleName="target"),
-    "kms:Decrypt": _decrypt, "kms:CreateGrant": _grant,
+    "kms:Decrypt": _decrypt, "kms:CreateGrant": _grant, "kms:CreateKey": _create_key,
     "secretsmanager:GetSecretValue": _get_secret,
     "secretsmanager:DescribeSecret": lambda stage: stage.client("secretsmanager").describe_secret(
         SecretId=stage.resource),
-    "sts:AssumeRole": _assume,
+    "sts:AssumeRole": _assume, "sts:TagSession": _assume, "sts:SetSourceIdentity": _assume,
+    "sqs:SendMessage": _send,
+    "sns:Publish": lambda stage: stage.client("sns").publish(
+        TopicArn=stage.resource, Message="x"),
 }  # fmt: skip

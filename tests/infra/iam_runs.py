@@ -234,7 +234,7 @@ NOT_MODELLED = """## What is not modelled
 
 - Organizations: service and resource control policies. There is no organization here; the simulator refuses such policies.
 - VPC endpoint policies, access control lists, access points, federation (SAML, OIDC, GetFederationToken), MFA devices: `aws:MultiFactorAuthPresent` is false in temporary credentials and absent otherwise.
-- Whether a principal exists, when a policy that names it is stored; and the unique id that AWS keeps in its place, so that here a user who is made again under the same name is trusted again.
+- Whether a principal exists, when a policy that names it is stored. Roles trust users and roles by the unique id they had, as on AWS, and whoever is made again under an old name is not trusted; policies of other resources go by the name.
 - Condition keys of services beyond those in `infra/cloud`: a key that is not supplied is absent. KMS supplies no `kms:KeySpec`, `kms:KeyUsage` and `kms:KeyOrigin` of existing keys.
 - The simulator's EC2 scenarios (`ResourceHandlingOption`). Its `MissingContextValues` are the keys of statements about the action that nobody supplied; for requests across accounts it names the kinds of policies IdentityPolicy, ResourcePolicy and PermissionsBoundary, as AWS publishes no names.
 - What the documentation leaves open is no row: a variable without a value under a negated operator, variables in Bool, stars in the middle of an ARN's part across a colon, a NotPrincipal that names an account alone."""  # noqa: E501

@@ -142,6 +142,35 @@ def test_a_source_identity_that_is_none(cloud: Cloud, ann: Identity) -> None:
         )
 
 
+def test_somebody_made_again_is_not_trusted(cloud: Cloud) -> None:
+    """A trust policy keeps the unique id of whom it names, not the name."""
+    iam = cloud.client("iam")
+    old = cloud.identity("ann")
+    role = cloud.role("reader", trusts(old.arn, f"arn:aws:iam::{cloud.account}:role/guest"))
+    assert assume(cloud, old, "reader")
+    iam.delete_access_key(UserName="ann", AccessKeyId=old.key_id)
+    iam.delete_user(UserName="ann")
+    new = cloud.identity("ann")
+    assert new.arn == old.arn
+    assert refused(partial(assume, cloud, new, "reader")) == "AccessDenied"
+    iam.update_assume_role_policy(
+        RoleName="reader", PolicyDocument=json.dumps(trusts(new.arn))
+    )
+    assert assume(cloud, new, "reader")
+    assert cloud.state("iam")["roles"][role.name]["trust"] == trusts(new.arn)
+
+
+def test_a_role_made_again_is_not_trusted(cloud: Cloud) -> None:
+    ann, iam = cloud.identity("ann"), cloud.client("iam")
+    cloud.role("guest", ann)
+    cloud.role("reader", trusts(f"arn:aws:iam::{cloud.account}:role/guest"))
+    assert assume(cloud, assume(cloud, ann, "guest"), "reader")
+    iam.delete_role(RoleName="guest")
+    cloud.role("guest", ann)
+    guest = assume(cloud, ann, "guest")
+    assert refused(partial(assume, cloud, guest, "reader")) == "AccessDenied"
+
+
 def test_temporary_keys_of_a_user_do_not_reach_iam(cloud: Cloud) -> None:
     ann = cloud.identity("ann", [allow(["*"])])
     found = client.of(cloud, "sts", ann).get_session_token()["Credentials"]

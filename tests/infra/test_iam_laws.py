@@ -18,7 +18,7 @@ from infra.cloud.surface import granted
 from tests.infra import iam_runs
 from tests.infra.iam_cases.form import ANN, BOB, DENIED, HERE, ROLE, SESSION, STRANGER, YES
 
-CASES = settings(max_examples=300, deadline=None)
+CASES = settings(max_examples=200, deadline=None)
 ACTIONS = ["s3:GetObject", "s3:PutObject", "iam:GetUser", "kms:Decrypt"]
 RESOURCES = ["arn:aws:s3:::data/a", "arn:aws:s3:::data/b*", f"arn:aws:iam::{HERE}:user/ann"]
 KEYS = ["s3:prefix", "aws:TagKeys", "aws:SecureTransport", "s3:max-keys", "aws:username"]
@@ -210,7 +210,7 @@ def _names_what_decided(result: dict[str, Any]) -> None:
         assert not named
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(requests(ANN, SESSION), POLICIES)
 def test_the_simulator_agrees_with_the_door(request: Request, policies: Policies) -> None:
     """As far as its API can ask: no session policies, no resource policy where a role asks."""

@@ -73,7 +73,7 @@ class Group:
         """
         documents = {k: P(*statements, version=version) for k, statements in others.items()}
         resource = documents.get("resource")
-        strict = request.action.lower().startswith(("kms:", "sts:"))
+        strict = request.action.startswith(("kms:", "sts:")) and request.resource != "*"
         assert not strict or resource is not None, title
         policies = Policies(
             identity=[P(*identity, version=version)] if identity else [],

@@ -110,6 +110,12 @@ case("a grant for some operations", "kms:GrantOperations is multivalued",
      when("ForAllValues:StringEquals", "kms:GrantOperations", ["Decrypt"], "kms:CreateGrant"),
      resource=OPEN)
 
+SPEC = when("StringEquals", "kms:KeySpec", "SYMMETRIC_DEFAULT", "kms:CreateKey")
+case("a new key of the default kind", "the condition sees a parameter's default",
+     ask(action="kms:CreateKey", resource="*", kms__keyspec="SYMMETRIC_DEFAULT"), YES, SPEC)
+case("a new key of another kind", "kms:KeySpec has the request's KeySpec",
+     ask(action="kms:CreateKey", resource="*", kms__keyspec="RSA_4096"), NO, SPEC)
+
 ASSUME = "sts:AssumeRole"
 asked = ask(action=ASSUME, resource=TARGET)
 case = Group("Trust", "IAM user guide: Roles terms and concepts; IAM and STS condition keys")
