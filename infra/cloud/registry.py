@@ -6,7 +6,7 @@ of its own that makes a `Served`. Limit: names only, no work.
 
 from __future__ import annotations
 
-from infra.cloud import accounts, dynamodb, kms, rights, s3, secrets, sns, sqs, sts
+from infra.cloud import accounts, dynamodb, glue, kms, rights, s3, secrets, sns, sqs, sts
 from infra.cloud.athena import served as athena
 from infra.cloud.events import rules, scheduler
 from infra.cloud.island import Needs, Served, island
@@ -31,7 +31,7 @@ ISLANDS: dict[str, Served] = {one.name: one for one in (
         "PutRule": rules.put_rule, "TestEventPattern": rules.test_event_pattern,
     }),
     island("ssm", needs=rights.ssm),
-    island("glue"),
+    glue.SERVED,
     athena.SERVED,
     island("ecr"),
     island("tagging", needs=rights.tagging),

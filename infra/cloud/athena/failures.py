@@ -9,6 +9,7 @@ import re
 
 USER, SYSTEM = 2, 1  # Athena's ErrorCategory
 _DUCK = (
+    (r"Malformed JSON", "HIVE_CURSOR_ERROR", "Row is not a valid JSON Object - JSONException"),
     (r"[Dd]ivision by zero", "DIVISION_BY_ZERO", "Division by zero"),
     (r"Out of Memory|failed to (allocate|pin)|out of memory", "EXCEEDED_MEMORY_LIMIT",
      "Query exhausted resources at this scale factor"),

@@ -197,15 +197,34 @@ def _reads(
 def _read(scope: Scope, alias: str, scan: Scan) -> None:
     stored = glue.columns(scan.table)
     scan.columns |= {c.name.lower() for c in scope.source_columns(alias)} & set(stored)
-    where = scope.expression.args.get("where")
-    if where is None or not isinstance(scope.expression, exp.Select):
-        return
-    own = [
-        one for one in where.this.flatten() if isinstance(where.this, exp.And)
-    ] or [where.this]
-    mine = [one for one in own if _only(one, alias, set(glue.keys(scan.table)))]
+    names = set(glue.keys(scan.table))
+    mine = [one for one in _conditions(scope.expression, alias) if _only(one, alias, names)]
     if mine:
         scan.predicate = exp.and_(*[one.copy() for one in mine], copy=False)
+
+
+def _conditions(select: exp.Expr, alias: str) -> list[exp.Expr]:
+    """Return what must hold for a row of a table to count, as far as that is sure.
+
+    An outer join brings rows of NULLs back in: what NULL satisfies proves nothing there.
+    """
+    if not isinstance(select, exp.Select):
+        return []
+    joins = select.args.get("joins") or []
+    outer = any(join.side for join in joins)
+    where = select.args.get("where")
+    found = [
+        one for one in (_conjuncts(where.this) if where is not None else [])
+        if not (outer and one.find(exp.Is))
+    ]
+    for join in joins:
+        if join.alias_or_name == alias and join.side in {"", "LEFT"} and join.args.get("on"):
+            found += _conjuncts(join.args["on"])
+    return found
+
+
+def _conjuncts(node: exp.Expr) -> list[exp.Expr]:
+    return list(node.flatten()) if isinstance(node, exp.And) else [node]
 
 
 def _only(node: exp.Expr, alias: str, names: set[str]) -> bool:

@@ -1,7 +1,7 @@
 """How each format of a table's files is read: the engine's text for a view, and what it costs.
 
 Limit: Parquet by name, LazySimple and OpenCSV text, JSON lines; escapes of LazySimple stay as they
-are, complex types are read from Parquet and JSON only.
+are, complex types are read from Parquet and JSON only; lines of text of at most 2 MB.
 """
 
 from __future__ import annotations
@@ -179,7 +179,7 @@ def _text(engine: Any, reader: Reader, stored: dict[str, str], files: list[File]
         f"SELECT str_split(line, {literal(delimiter)}) AS f, filename AS file_ FROM read_csv("
         f"{_paths(files)}, columns={{'line': 'VARCHAR'}}, delim='\x02\x03\x02', quote='', "
         f"escape='', nullstr=['\x02\x02'], header=false, skip={_skipped(reader)}, "
-        "auto_detect=false, strict_mode=false, filename=true, max_line_size=16000000)"
+        "auto_detect=false, strict_mode=false, filename=true)"
     )
     cells = [
         f"{_lazy(f'nullif(f[{i}], {literal(null)})', kind)} AS {name(column)}"
@@ -209,7 +209,7 @@ def _csv(engine: Any, reader: Reader, stored: dict[str, str], files: list[File])
         f"quote={literal(settings.get('quoteChar', chr(34)))}, "
         f"escape={literal(settings.get('quoteChar', chr(34)))}, nullstr=['{_NOTHING}'], "
         f"header=false, skip={_skipped(reader)}, auto_detect=false, strict_mode=false, "
-        "null_padding=true, filename=true, max_line_size=16000000)"
+        "null_padding=true, filename=true)"
     )
     cells = [
         f"{_strict(f'c{i}', kind, i)} AS {name(column)}"

@@ -29,11 +29,11 @@ _PRECISIONS = {
 
 def kind(engine_type: str) -> tuple[str, int, int]:
     """Return Athena's name of an engine's type, its precision and its scale."""
+    if engine_type.endswith("]"):
+        return "array", 0, 0
     if engine_type.startswith("DECIMAL("):
         precision, scale = (int(n) for n in engine_type[8:-1].split(","))
         return "decimal", precision, scale
-    if engine_type.endswith("]"):
-        return "array", 0, 0
     if engine_type.startswith("STRUCT("):
         return "row", 0, 0
     if engine_type.startswith("MAP("):

@@ -13,6 +13,7 @@ from typing import Any
 from infra.cloud.athena import confine, dialect, engine, failures, plan, statements
 from infra.cloud.athena.asks import Refused, Wire
 from infra.cloud.athena.catalog import Catalog, engine_type, hive_type
+from infra.cloud.athena.crawl import Crawl
 from infra.cloud.athena.failures import QueryError
 from infra.cloud.athena.run import Run
 
@@ -56,6 +57,8 @@ def answer(wire: Wire, job: dict[str, Any], memory: int) -> dict[str, Any]:
     import duckdb
 
     connection = engine.open_locked(wire.folder, memory, 2)
+    if job.get("crawl"):
+        return crawled(Crawl(wire, connection, job))
     run = Run(wire, Catalog(wire, job["database"] or "default"), connection, job)
     try:
         return run.answer(job["query"]) | {"scanned": run.lake.scanned}
@@ -71,6 +74,14 @@ def answer(wire: Wire, job: dict[str, Any], memory: int) -> dict[str, Any]:
             "Query exhausted resources at this scale factor" if isinstance(error, MemoryError)
             else "The statement is nested too deeply",
         ))
+
+
+def crawled(crawl: Crawl) -> dict[str, Any]:
+    """Run a crawl and return its outcome."""
+    try:
+        return crawl.answer()
+    except (QueryError, Refused) as error:
+        return {"failed": str(error)}
 
 
 if __name__ == "__main__":
