@@ -1,0 +1,831 @@
+"""Two years of the ETA package in one seed: its rules, its refactorings, and the one that was none.
+
+Each rule of the contract has several right spellings and some wrong ones. A history walks from one
+right spelling to the next; one step of it is wrong. The learner's tests meet the same spellings,
+in combinations that no history has.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import numpy as np
+from larkmoor import stream
+
+from autograder import fixture, given
+
+COMMITS = (250, 290)
+SPRING, MENDED = (92, 108), (162, 176)  # the weeks in which the promise was wrong before
+UNRELEASED = 52  # commits since the last release that kept its promises
+CULPRIT = (30, 36)  # so many commits after that release: far from both ends
+FRIDAY = range(20, 28)  # a run of commits that cannot be imported, where halving asks first
+DEPOTS = ("Aarhus", "Billund", "Esbjerg", "Herning", "Odense", "Randers", "Vejle", "Viborg")
+PEOPLE = ("Signe Bruun", "Tobias Lind", "Yasmin Farah", "Karsten Moe", "Ida Holst")
+
+# ---------------------------------------------------------------- the contract, in our own words
+
+
+def right(parcel: dict[str, Any], roads: dict[str, dict[str, int]]) -> datetime:
+    """Return the promise that CONTRACT.md asks for, a day at a time."""
+    service, left = parcel["service"], minutes_of(parcel, roads)
+    now = datetime.fromisoformat(parcel["accepted"])
+    if not open_on(now, service) or now.hour >= (12 if now.weekday() == 5 else 16):
+        now = now.replace(hour=0, minute=0) + timedelta(days=1)
+    while left:
+        opening, end = (now.replace(hour=hour, minute=0) for hour in (8, 18))
+        now = max(now, opening)
+        if open_on(now, service) and now < end:
+            spent = min(left, (end - now) // timedelta(minutes=1))
+            now, left = now + timedelta(minutes=spent), left - spent
+        else:
+            now = opening + timedelta(days=1)
+    while now.minute % 30:
+        now += timedelta(minutes=1)
+    return now
+
+
+def minutes_of(parcel: dict[str, Any], roads: dict[str, dict[str, int]]) -> int:
+    """Return the working minutes that a parcel takes."""
+    minutes = {"standard": 180, "express": 60, "pharmacy": 30}[parcel["service"]]
+    if parcel["weight_kg"] > 20 and parcel["service"] != "pharmacy":
+        minutes += 45
+    road = roads[parcel["from"]][parcel["to"]]
+    return minutes + (math.ceil(road * 1.25) if parcel["housing"] == "farm" else road)
+
+
+def open_on(day: datetime, service: str) -> bool:
+    """Return whether a depot works for a service on a day."""
+    return day.weekday() < (5 if service == "standard" else 6)
+
+
+# ---------------------------------------------------------------- the package, rule by rule
+
+SPELLINGS: dict[str, tuple[str, ...]] = {
+    "works": (
+        "def works(day, service):\n"
+        '    return day.weekday() < (5 if service == "standard" else 6)\n',
+        'def works(day, service):\n    last = {"standard": 4}.get(service, 5)\n'
+        "    return day.weekday() <= last\n",
+        "def works(day, service):\n    if day.weekday() == 6:\n        return False\n"
+        '    return day.weekday() != 5 or service != "standard"\n',
+    ),
+    "closing": (
+        "def closing(day):\n    return 12 if day.weekday() == 5 else 16\n",
+        "def closing(day):\n    return {5: 12}.get(day.weekday(), 16)\n",
+        "def closing(day):\n    hours = [16, 16, 16, 16, 16, 12, 0]\n"
+        "    return hours[day.weekday()]\n",
+    ),
+    "morning": (
+        "def morning(day, service):\n    day = day + timedelta(days=1)\n"
+        "    while not works(day, service):\n        day = day + timedelta(days=1)\n"
+        "    return day.replace(hour=8, minute=0)\n",
+        "def morning(day, service):\n    days = (day + timedelta(days=n) for n in range(1, 8))\n"
+        "    found = next(one for one in days if works(one, service))\n"
+        "    return found.replace(hour=8, minute=0)\n",
+    ),
+    "begin": (
+        "def begin(accepted, service):\n"
+        "    if works(accepted, service) and accepted.hour < closing(accepted):\n"
+        "        return max(accepted, accepted.replace(hour=8, minute=0))\n"
+        "    return morning(accepted, service)\n",
+        "def begin(accepted, service):\n"
+        "    end = accepted.replace(hour=closing(accepted), minute=0)\n"
+        "    if not works(accepted, service) or accepted >= end:\n"
+        "        return morning(accepted, service)\n"
+        "    if accepted.hour < 8:\n        return accepted.replace(hour=8, minute=0)\n"
+        "    return accepted\n",
+    ),
+    "handling": (
+        "def handling(service, weight):\n"
+        '    minutes = {"standard": 180, "express": 60, "pharmacy": 30}[service]\n'
+        '    if weight > 20 and service != "pharmacy":\n        minutes += 45\n'
+        "    return minutes\n",
+        'def handling(service, weight):\n    if service == "pharmacy":\n        return 30\n'
+        "    heavy = 45 if weight > 20 else 0\n"
+        '    return heavy + (60 if service == "express" else 180)\n',
+    ),
+    "road": (
+        'def road(minutes, housing):\n    if housing == "farm":\n'
+        "        return math.ceil(minutes * 1.25)\n    return minutes\n",
+        "def road(minutes, housing):\n"
+        '    extra = -(-minutes // 4) if housing == "farm" else 0\n'
+        "    return minutes + extra\n",
+        'def road(minutes, housing):\n    if housing != "farm":\n        return minutes\n'
+        "    return (5 * minutes + 3) // 4\n",
+    ),
+    "spend": (
+        "def spend(moment, minutes, service):\n    while True:\n"
+        "        room = 18 * 60 - moment.hour * 60 - moment.minute\n"
+        "        if minutes <= room:\n            return moment + timedelta(minutes=minutes)\n"
+        "        minutes -= room\n        moment = morning(moment, service)\n",
+        "def spend(moment, minutes, service):\n    evening = moment.replace(hour=18, minute=0)\n"
+        "    end = moment + timedelta(minutes=minutes)\n"
+        "    if end <= evening:\n        return end\n"
+        "    rest = (end - evening) // timedelta(minutes=1)\n"
+        "    return spend(morning(moment, service), rest, service)\n",
+    ),
+    "half_hour": (
+        "def half_hour(moment):\n    return moment + timedelta(minutes=-moment.minute % 30)\n",
+        "def half_hour(moment):\n    rest = moment.minute % 30\n"
+        "    return moment + timedelta(minutes=30 - rest) if rest else moment\n",
+        "def half_hour(moment):\n    halves = math.ceil(moment.minute / 30)\n"
+        "    return moment.replace(minute=0) + timedelta(minutes=30 * halves)\n",
+    ),
+}
+WRONG: dict[str, tuple[str, ...]] = {
+    "works": (
+        "def works(day, service):\n    return day.weekday() < 6\n",
+        "def works(day, service):\n"
+        '    return day.weekday() < (6 if service == "express" else 5)\n',
+    ),
+    "closing": (
+        "def closing(day):\n    return 16\n",
+        "def closing(day):\n    return 16 if day.weekday() < 4 else 12\n",
+        "def closing(day):\n    return 12 if day.weekday() == 5 else 17\n",
+    ),
+    "morning": (
+        "def morning(day, service):\n    day = day + timedelta(days=1)\n"
+        "    if not works(day, service):\n        day = day + timedelta(days=1)\n"
+        "    return day.replace(hour=8, minute=0)\n",
+        "def morning(day, service):\n    day = day + timedelta(days=1)\n"
+        '    while not works(day, "express"):\n        day = day + timedelta(days=1)\n'
+        "    return day.replace(hour=8, minute=0)\n",
+    ),
+    "begin": (
+        "def begin(accepted, service):\n"
+        "    if works(accepted, service) and accepted.hour <= closing(accepted):\n"
+        "        return max(accepted, accepted.replace(hour=8, minute=0))\n"
+        "    return morning(accepted, service)\n",
+        "def begin(accepted, service):\n"
+        "    end = accepted.replace(hour=closing(accepted), minute=0)\n"
+        "    if not works(accepted, service) or accepted > end:\n"
+        "        return morning(accepted, service)\n"
+        "    if accepted.hour < 8:\n        return accepted.replace(hour=8, minute=0)\n"
+        "    return accepted\n",
+        "def begin(accepted, service):\n"
+        "    if works(accepted, service) and accepted.hour < closing(accepted):\n"
+        "        return accepted\n    return morning(accepted, service)\n",
+    ),
+    "handling": (
+        "def handling(service, weight):\n"
+        '    minutes = {"standard": 180, "express": 60, "pharmacy": 30}[service]\n'
+        '    if weight >= 20 and service != "pharmacy":\n        minutes += 45\n'
+        "    return minutes\n",
+        "def handling(service, weight):\n"
+        '    minutes = {"standard": 180, "express": 60, "pharmacy": 30}[service]\n'
+        "    return minutes + (45 if weight > 20 else 0)\n",
+        'def handling(service, weight):\n    if service != "standard":\n'
+        '        return 30 if service == "pharmacy" else 60\n'
+        "    return 225 if weight > 20 else 180\n",
+    ),
+    "road": (
+        'def road(minutes, housing):\n    if housing == "farm":\n'
+        "        return round(minutes * 1.25)\n    return minutes\n",
+        'def road(minutes, housing):\n    if housing == "farm":\n'
+        "        return int(minutes * 1.25)\n    return minutes\n",
+        'def road(minutes, housing):\n    if housing != "flat":\n'
+        "        return math.ceil(minutes * 1.25)\n    return minutes\n",
+    ),
+    "spend": (
+        "def spend(moment, minutes, service):\n    while True:\n"
+        "        room = 18 * 60 - moment.hour * 60 - moment.minute\n"
+        "        if minutes < room:\n            return moment + timedelta(minutes=minutes)\n"
+        "        minutes -= room\n        moment = morning(moment, service)\n",
+        "def spend(moment, minutes, service):\n    evening = moment.replace(hour=18, minute=0)\n"
+        "    end = moment + timedelta(minutes=minutes)\n"
+        "    if end <= evening:\n        return end\n"
+        "    return morning(moment, service) + timedelta(minutes=minutes)\n",
+        "def spend(moment, minutes, service):\n    evening = moment.replace(hour=18, minute=0)\n"
+        "    end = moment + timedelta(minutes=minutes)\n"
+        "    if end <= evening:\n        return end\n"
+        "    return morning(moment, service) + (end - evening) % timedelta(hours=1)\n",
+    ),
+    "half_hour": (
+        "def half_hour(moment):\n    halves = moment.minute // 30 + 1\n"
+        "    return moment.replace(minute=0) + timedelta(minutes=30 * halves)\n",
+        "def half_hour(moment):\n    return moment - timedelta(minutes=moment.minute % 30)\n",
+        "def half_hour(moment):\n    halves = round(moment.minute / 30)\n"
+        "    return moment.replace(minute=0) + timedelta(minutes=30 * halves)\n",
+    ),
+}
+HEAD = '''"""When will it be there? The rules are in CONTRACT.md."""
+
+import math
+from datetime import datetime, timedelta
+
+'''
+PROMISE = '''
+
+def promise(parcel, roads):
+    service = parcel["service"]
+    minutes = handling(service, parcel["weight_kg"])
+    minutes += road(roads[parcel["from"]][parcel["to"]], parcel["housing"])
+    start = begin(datetime.fromisoformat(parcel["accepted"]), service)
+    return half_hour(spend(start, minutes, service))
+'''
+SAID = {
+    "works": ("Say on which days we work", "Read the working days in one place", "Name the days"),
+    "closing": ("Put the hours in one place", "Look the closing hour up", "Shorten closing()"),
+    "morning": ("Walk to the next morning", "Make morning() easier to read", "Tidy the weekends"),
+    "begin": ("Say when the clock starts", "Flatten begin()", "Make the first step plainer"),
+    "handling": ("Fold the surcharges", "Look handling times up", "Tidy handling()"),
+    "road": ("Count road minutes in one line", "Tidy the farm roads", "Round in one place"),
+    "spend": ("Spend minutes a day at a time", "Tidy spend()", "Let the days run"),
+    "half_hour": ("Simplify the half hour", "One way to round a promise", "Tidy half_hour()"),
+}
+Words = dict[str, str]
+
+
+def module(chosen: Words, remark: str = "") -> str:
+    """Return eta/promise.py with these spellings of its rules."""
+    return HEAD + (f"# {remark}\n\n" if remark else "") + "\n\n".join(chosen.values()) + PROMISE
+
+
+def spelled(rng: np.random.Generator) -> Words:
+    """Return one right spelling for each rule."""
+    return {rule: str(rng.choice(np.array(texts, object))) for rule, texts in SPELLINGS.items()}
+
+
+# ---------------------------------------------------------------- a history
+
+
+@dataclass
+class Commit:
+    """What one commit says and changes; `broken` ones cannot be imported."""
+
+    message: str
+    files: Words
+    broken: bool = False
+    digest: str = ""
+
+
+@dataclass
+class History:
+    """A repository before it is one: the commits, oldest first, and the one to be found."""
+
+    commits: list[Commit]
+    releases: list[int]
+    culprit: int
+    cases: list[dict[str, Any]]
+    hashes: list[str] = field(default_factory=list)
+    stream: bytes = b""
+
+    @property
+    def answer(self) -> str:
+        """The hash of the culprit."""
+        return self.hashes[self.culprit]
+
+
+def roads(seed: int) -> dict[str, dict[str, int]]:
+    """Return the minutes from every depot to every other; there and back are not the same."""
+    rng = stream(seed, "roads")
+    return {
+        start: {end: int(rng.integers(3, 40)) * 5 + int(rng.integers(0, 3)) for end in DEPOTS}
+        for start in DEPOTS
+    }
+
+
+def parcels(
+    rng: np.random.Generator, count: int, table: dict[str, dict[str, int]]
+) -> list[dict[str, Any]]:
+    """Return parcels of two weeks in March 2026; the moments at which rules meet are common."""
+    found = []
+    for number in range(count):
+        parcel = {
+            "number": f"LM{number:06d}",
+            "accepted": "",
+            "service": ("standard", "express", "pharmacy")[rng.integers(3)],
+            "weight_kg": float(rng.choice([2.5, 8.0, 19.9, 20.0, 20.1, 27.0])),
+            "from": DEPOTS[rng.integers(len(DEPOTS))],
+            "to": DEPOTS[rng.integers(len(DEPOTS))],
+            "housing": ("flat", "house", "farm")[rng.integers(3)],
+        }
+        sharp = int(rng.integers(22, 37)) * 30 + int(rng.integers(2)) - minutes_of(parcel, table)
+        evening = max(1080 + int(rng.integers(2)) - minutes_of(parcel, table), 360)
+        odd = int(rng.integers(300, 1400))
+        minute = int(rng.choice([odd, odd, 720, 960, 955, 480, max(sharp, 360), evening]))
+        accepted = datetime(2026, 3, 2) + timedelta(days=int(rng.integers(14)), minutes=minute)
+        found.append({**parcel, "accepted": accepted.isoformat(timespec="minutes")})
+    return found
+
+
+def complaint(
+    rng: np.random.Generator, wrong: str, table: dict[str, dict[str, int]]
+) -> list[dict[str, Any]]:
+    """Return three parcels whose promise was wrong, and one whose was not."""
+    names: dict[str, Any] = {}
+    exec(compile(wrong, "promise.py", "exec"), names)
+    bad: list[dict[str, Any]] = []
+    good: list[dict[str, Any]] = []
+    while len(bad) < 3:
+        for parcel in parcels(rng, 50, table):
+            due, told = right(parcel, table), names["promise"](parcel, table)
+            case = {"parcel": parcel, "promised": told.isoformat(), "due": due.isoformat()}
+            (bad if due != told else good).append(case)
+    return [bad[0], good[0], bad[1], bad[2]]
+
+
+def write_history(seed: int, name: str) -> History:
+    """Return the history of one seed; `name` keeps two repositories of a seed apart."""
+    rng, table = stream(seed, "history", name), roads(seed)
+    rule = str(rng.choice(list(WRONG)))
+    bad = str(rng.choice(np.array(WRONG[rule], object)))
+    last = int(rng.integers(*COMMITS)) - 1
+    sound = last - UNRELEASED
+    culprit = sound + int(rng.integers(*CULPRIT))
+    releases = [*range(sound % 13, sound + 1, 13), last - 9]
+    places = {
+        int(rng.integers(*SPRING)): "wrong", int(rng.integers(*MENDED)): "mended", culprit: "wrong",
+    }  # fmt: skip
+    keep = {0, culprit - 1, culprit, culprit + 1, last, *places, *releases}
+    broken = unbuildable(rng, culprit, sound) - keep
+    words = spelled(rng)
+    commits = [first(words)]
+    for here in range(1, last + 1):
+        commits.append(step(rng, here, words, rule, bad, places.get(here, ""), here in broken))
+    cases = complaint(rng, module({**words, rule: bad}), table)
+    history = History(commits, releases, culprit, cases)
+    record(history, rng)
+    return history
+
+
+def unbuildable(rng: np.random.Generator, culprit: int, sound: int) -> set[int]:
+    """Return commits that cannot be imported: short runs, and a long one before the culprit."""
+    near = [culprit + 2, culprit + 3, *(sound + place for place in FRIDAY)]
+    far = [p + k for p in rng.integers(10, sound, 8).tolist() for k in range(rng.integers(1, 4))]
+    return {*near, *far}
+
+
+def step(
+    rng: np.random.Generator, here: int, words: Words, rule: str, bad: str, event: str,
+    broken: bool,
+) -> Commit:
+    """Return the next commit and change `words` as it does."""
+    remark = f"checked against the contract, part {here}" if rng.random() < 0.1 else ""
+    if event == "wrong":
+        words[rule] = bad
+        commit = Commit(str(rng.choice(SAID[rule])), {"eta/promise.py": module(words, remark)})
+    elif event == "mended":
+        words[rule] = str(rng.choice(np.array(SPELLINGS[rule], object)))
+        commit = Commit("Promise what the contract says again", {"eta/promise.py": module(words)})
+    elif rng.random() < 0.25:
+        other = str(rng.choice([r for r in SPELLINGS if r != rule or words[r] != bad]))
+        words[other] = str(rng.choice(np.array(SPELLINGS[other], object)))
+        commit = Commit(str(rng.choice(SAID[other])), {"eta/promise.py": module(words, remark)})
+    else:
+        commit = chore(rng, here)
+    labels = f"BUILD = {here}\n" + ("NAMES = {\n" if broken else "NAMES = {}\n")
+    commit.files["eta/labels.py"] = labels
+    commit.broken = broken
+    return commit
+
+
+def chore(rng: np.random.Generator, here: int) -> Commit:
+    """Return a commit that changes no promise."""
+    depot = DEPOTS[rng.integers(len(DEPOTS))]
+    kinds = (
+        (f"Note the visit to {depot}", "NOTES.md", f"Visit {here}: {depot}, all well.\n"),
+        (f"Add a parcel from {depot}", f"tests/parcels/{here}.json", json.dumps(depot) + "\n"),
+        ("Say who is on call", "ONCALL", f"{PEOPLE[rng.integers(len(PEOPLE))]}\n"),
+        (f"Order the labels of {depot}", "LABELS.md", f"{depot}: {here}\n"),
+    )
+    message, path, text = kinds[rng.integers(len(kinds))]
+    return Commit(message, {path: text})
+
+
+CONTRACT = """\
+# What we promise
+
+All times are the depot's own. A parcel has a service (standard, express, pharmacy), a weight, two
+depots, a kind of housing.
+
+1. Depots work Monday to Friday, for express and pharmacy on Saturday too, from 08:00 to 18:00.
+2. The clock starts when a parcel is accepted, at 08:00 at the earliest. What is accepted at 16:00
+   or later, on a Saturday at 12:00 or later, or on a day without work, starts at 08:00 on the next
+   working day.
+3. Handling takes 180 minutes, for express 60, for pharmacy 30. More than 20 kg takes 45 minutes
+   longer, but not for pharmacy.
+4. The road takes what the road service says from the first depot to the second; to a farm a
+   quarter more, rounded up to whole minutes.
+5. Minutes are spent in working hours only; what is left at 18:00 goes on at 08:00 of the next
+   working day. What ends at 18:00 sharp is done that day.
+6. The promise is the end, rounded up to the next half hour; a full half hour stays.
+"""
+MAIN = '''"""python -m eta PARCELS.json: one promise a line. Exit 75: the road service is away."""
+
+import json
+import sys
+
+from eta import labels, roads
+from eta.promise import promise
+
+with open(sys.argv[1]) as file:
+    parcels = json.load(file)
+table = roads.table()
+for parcel in parcels:
+    print(promise(parcel, table).isoformat())
+'''
+ROADS = '''"""Asks the road service for today's minutes. Exit code 75 when it is away."""
+
+import hashlib
+import json
+import os
+import socket
+import sys
+from pathlib import Path
+
+
+def table():
+    sources = b"".join(file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py")))
+    build = hashlib.sha256(sources).hexdigest()[:16]
+    place = os.environ.get("LARKMOOR_ROADS", "http://127.0.0.1:8099")
+    place = place.removeprefix("http://")
+    host, _, port = place.partition(":")
+    try:
+        with socket.create_connection((host, int(port)), timeout=60) as line:
+            line.sendall(f"GET /roads?build={build} HTTP/1.0\\r\\n\\r\\n".encode())
+            head, _, body = line.makefile("rb").read().partition(b"\\r\\n\\r\\n")
+    except OSError:
+        head, body = b"", b""
+    if b" 200 " in head[:16]:
+        return json.loads(body)
+    print("the road service is away; try again", file=sys.stderr)
+    sys.exit(75)
+'''
+SUITE = '''"""What we have always tested."""
+
+from datetime import datetime
+
+from eta.promise import promise
+
+ROADS = {"Aarhus": {"Vejle": 60}}
+PARCEL = {
+    "service": "express", "weight_kg": 2.0, "from": "Aarhus", "to": "Vejle", "housing": "flat",
+    "accepted": "2025-03-04T10:00",
+}
+
+
+def test_an_easy_parcel():
+    assert promise(PARCEL, ROADS) == datetime(2025, 3, 4, 12, 0)
+
+
+def test_over_night():
+    late = {**PARCEL, "service": "standard", "accepted": "2025-03-04T15:00"}
+    assert promise(late, ROADS) == datetime(2025, 3, 5, 9, 0)
+'''
+
+
+def first(words: Words) -> Commit:
+    """Return the commit that everything began with."""
+    return Commit(
+        "Promise parcels",
+        {
+            "CONTRACT.md": CONTRACT, "eta/__init__.py": "", "eta/__main__.py": MAIN,
+            "eta/roads.py": ROADS, "eta/promise.py": module(words),
+            "eta/labels.py": "BUILD = 0\nNAMES = {}\n", "tests/test_eta.py": SUITE,
+        },
+    )  # fmt: skip
+
+
+def record(history: History, rng: np.random.Generator) -> None:
+    """Give the commits authors and times, and with them their hashes and the import stream."""
+    parts, tree, parent = [], dict[str, bytes](), ""
+    moment = 1_730_000_000
+    for place, commit in enumerate(history.commits):
+        moment += int(rng.integers(3, 90)) * 3600 // 4
+        person = str(rng.choice(PEOPLE))
+        who = f"{person} <{person.split()[0].lower()}@larkmoor.example> {moment} +0100"
+        tree |= {path: text.encode() for path, text in commit.files.items()}
+        parent = commit_hash(tree, parent, who, commit.message)
+        history.hashes.append(parent)
+        commit.digest = build(tree)
+        parts.append(imported(place, who, commit))
+    for number, place in enumerate(history.releases):
+        parts.append(f"reset refs/tags/v1.{number}\nfrom :{place + 1}\n\n".encode())
+    history.stream = b"".join(parts)
+
+
+def imported(place: int, who: str, commit: Commit) -> bytes:
+    """Return one commit as `git fast-import` reads it."""
+    words = commit.message.encode()
+    head = f"commit refs/heads/main\nmark :{place + 1}\nauthor {who}\ncommitter {who}\n"
+    body = [head.encode(), f"data {len(words) + 1}\n".encode(), words, b"\n"]
+    for path, text in commit.files.items():
+        data = text.encode()
+        body.append(f"M 100644 inline {path}\ndata {len(data)}\n".encode() + data + b"\n")
+    return b"".join([*body, b"\n"])
+
+
+def build(tree: dict[str, bytes]) -> str:
+    """Return what the package tells the road service of itself."""
+    sources = [data for path, data in sorted(tree.items()) if path.startswith("eta/")]
+    return hashlib.sha256(b"".join(sources)).hexdigest()[:16]
+
+
+def commit_hash(tree: dict[str, bytes], parent: str, who: str, message: str) -> str:
+    """Return the name that git gives this commit."""
+    lines = [f"tree {tree_hash(tree).hex()}", *([f"parent {parent}"] if parent else [])]
+    text = "\n".join([*lines, f"author {who}", f"committer {who}", "", message, ""])
+    return named("commit", text.encode()).hex()
+
+
+def tree_hash(tree: dict[str, bytes]) -> bytes:
+    """Return git's hash of a folder; sorted as git sorts, folders as if they ended in a slash."""
+    below: dict[str, dict[str, bytes]] = {}
+    rows = []
+    for path, data in tree.items():
+        top, slash, rest = path.partition("/")
+        if slash:
+            below.setdefault(top, {})[rest] = data
+        else:
+            rows.append((top, b"100644 " + top.encode() + b"\0" + named("blob", data)))
+    for top, inside in below.items():
+        rows.append((top + "/", b"40000 " + top.encode() + b"\0" + tree_hash(inside)))
+    return named("tree", b"".join(row for _, row in sorted(rows)))
+
+
+def named(kind: str, data: bytes) -> bytes:
+    """Return the SHA-1 under which git keeps an object."""
+    return hashlib.sha1(f"{kind} {len(data)}\0".encode() + data).digest()
+
+
+# ---------------------------------------------------------------- what a learner is handed
+
+
+@fixture
+def history(seed: int) -> History:
+    """Return the repository of this seed."""
+    return write_history(seed, "eta")
+
+
+@fixture
+def fork(seed: int) -> History:
+    """Return the Swedish fork: another culprit, other commits that cannot be imported."""
+    return write_history(seed, "eta-sweden")
+
+
+@given("history.fi")
+@fixture
+def desk_history(history: History) -> bytes:
+    """Return the repository as a stream for `git fast-import`."""
+    return history.stream
+
+
+@given("complaint.json")
+@fixture
+def desk_complaint(history: History) -> list[dict[str, Any]]:
+    """Return what customers service wrote down."""
+    return history.cases
+
+
+@given("CONTRACT.md")
+@fixture
+def contract() -> str:
+    """Return the rules of a promise."""
+    return CONTRACT
+
+
+@given("roads.json")
+@fixture
+def table(seed: int) -> dict[str, dict[str, int]]:
+    """Return today's minutes between depots."""
+    return roads(seed)
+
+
+@fixture
+def shipments(
+    rng: np.random.Generator, table: dict[str, dict[str, int]]
+) -> list[dict[str, Any]]:
+    """Return parcels that no complaint speaks of."""
+    return parcels(rng, 600, table)
+
+
+# ---------------------------------------------------------------- the road service, and a search
+
+
+class Roads(HTTPServer):
+    """The road service: now and then away, but never for three questions about one build.
+
+    It is away whenever that hurts most: the first time that a sound commit after the last sound
+    release is asked about.
+    """
+
+    def __init__(
+        self, listener: Any, table: Any, history: History, rng: np.random.Generator
+    ) -> None:
+        super().__init__(("127.0.0.1", 0), Asked, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listener
+        self.table, self.rng = json.dumps(table).encode(), rng
+        sound = history.commits[history.releases[-2] + 1 : history.culprit]
+        self.delicate = {commit.digest for commit in sound}
+        self.asked: list[str] = []
+
+    def answer(self, build: str) -> bytes | None:
+        """Count a question; return the table, or None."""
+        before = self.asked.count(build)
+        self.asked.append(build)
+        away = before == 0 and (build in self.delicate or self.rng.random() < 0.15)
+        return None if away or (before == 1 and self.rng.random() < 0.15) else self.table
+
+
+class Asked(BaseHTTPRequestHandler):
+    """One question to the road service."""
+
+    server: Roads
+
+    def do_GET(self) -> None:
+        """Answer with the table, or with 503."""
+        body = self.server.answer(self.path.rpartition("=")[2][:64])
+        self.send_response(200 if body else 503)
+        self.send_header("content-length", str(len(body or b"")))
+        self.end_headers()
+        self.wfile.write(body or b"")
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+def forget(work: Any, path: str) -> None:
+    """Remove what a run before this one may have written."""
+    if path in work.files():
+        work.remove(path)
+
+
+@dataclass
+class Found:
+    """What one search came to: the place of the commit it named, and what it tried on the way."""
+
+    exit: int
+    place: int
+    tried: int
+    asked: int
+
+
+class Searches:
+    """Runs the learner's search on repositories of the judge's."""
+
+    def __init__(self, work: Any, table: Any, rng: np.random.Generator) -> None:
+        self.work, self.table, self.rng = work, table, rng
+
+    def on(self, history: History, name: str) -> Found:
+        """Unpack a repository, let find.py look for its culprit, and read what it wrote."""
+        name = f"{name}-{self.rng.integers(10**9)}"  # other searches leave theirs in this folder
+        forget(self.work, "culprit.txt")
+        self.work.write(f"{name}.fi", history.stream)
+        self.work.write(f"{name}.json", json.dumps(history.cases).encode())
+        if self.work.run("unpack.py", f"{name}.fi", name).wait():
+            raise RuntimeError("the repository was not unpacked")
+        listener = self.work.listen(0)
+        service = Roads(listener, self.table, history, self.rng)
+        thread = threading.Thread(target=service.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            place = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            done = self.work.run("find.py", name, f"{name}.json", env={"LARKMOOR_ROADS": place})
+            code = done.wait()
+        finally:
+            service.shutdown()
+            thread.join()
+            service.server_close()
+        known = {commit.digest for commit in history.commits}
+        named = self.work.read("culprit.txt", 200).decode(errors="replace").strip()
+        place_of = {name: place for place, name in enumerate(history.hashes)}
+        return Found(
+            code, place_of.get(named, -1), len(known & set(service.asked)), len(service.asked)
+        )
+
+
+@fixture
+def searches(work: Any, table: dict[str, dict[str, int]], rng: np.random.Generator) -> Searches:
+    """Return what runs find.py."""
+    return Searches(work, table, rng)
+
+
+# ---------------------------------------------------------------- the learner's tests, tested
+
+TRIAL = '''import gc, json, os, shutil, sys
+
+import pytest
+
+FLAGS = ["-q", "-x", "-p", "no:cacheprovider", "--assert=plain", "--rootdir=."]
+
+
+def tested(folder):
+    out = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(out, 1), os.dup2(out, 2)
+    shutil.copy("test_promise.py", folder)
+    os.chdir(folder)
+    sys.path.insert(0, os.getcwd())
+    os._exit(int(pytest.main([*FLAGS, "test_promise.py"])))
+
+
+os.makedirs("empty", exist_ok=True)
+pytest.main([*FLAGS, "empty"])  # loads what every run needs, once
+gc.freeze()
+codes = []
+for folder in sys.argv[1:]:
+    child = os.fork()
+    if child == 0:
+        tested(folder)
+    codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+with open("codes.json", "w") as file:
+    json.dump(codes, file)
+'''
+QUIET = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+FAILED = 1  # pytest's exit code for tests that ran and failed; others say that none did
+
+
+class Trials:
+    """Packages that the learner's tests meet: wrong ones, and right ones spelled differently."""
+
+    def __init__(self, work: Any, rng: np.random.Generator, own: tuple[str, str]) -> None:
+        self.work, self.rng, self.own = work, rng, own
+
+    def mutants(self, count: int) -> list[str]:
+        """Return wrong packages, the first with the learner's own culprit in it."""
+        others = [(r, t) for r, texts in WRONG.items() for t in texts if (r, t) != self.own]
+        drawn = self.rng.permutation(len(others))[: count - 1].tolist()
+        chosen = [self.own, *(others[place] for place in drawn)]
+        return [module({**spelled(self.rng), rule: text}) for rule, text in chosen]
+
+    def rewrites(self, count: int) -> list[str]:
+        """Return right packages."""
+        return [module(spelled(self.rng)) for _ in range(count)]
+
+    def run(self, sources: Sequence[str]) -> list[int]:
+        """Return how pytest ends on each of the packages, which come in any order."""
+        order = self.rng.permutation(len(sources)).tolist()
+        for name, place in enumerate(order):
+            self.work.write(f"trial{name}/eta/__init__.py", b"")
+            self.work.write(f"trial{name}/eta/promise.py", sources[place].encode())
+        self.work.write("trial.py", TRIAL.encode())
+        forget(self.work, "codes.json")
+        folders = [f"trial{name}" for name in range(len(order))]
+        self.work.run("trial.py", *folders, env=QUIET).wait()
+        codes = json.loads(self.work.read("codes.json", 4096))
+        if type(codes) is not list or len(codes) != len(order):
+            raise ValueError("the trial was not finished")
+        return [codes[order.index(place)] for place in range(len(order))]
+
+
+@fixture
+def trials(work: Any, rng: np.random.Generator, desk_seed: int) -> Trials:
+    """Return what runs the learner's tests."""
+    mine = stream(desk_seed, "history", "eta")
+    rule = str(mine.choice(list(WRONG)))
+    return Trials(work, rng, (rule, str(mine.choice(np.array(WRONG[rule], object)))))
+
+
+TYPES = '''import sys
+from pathlib import Path
+
+from mypy import api
+
+source = Path("eta/promise.py").read_text()
+Path("typed/eta").mkdir(parents=True, exist_ok=True)
+Path("typed/eta/promise.py").write_text(source.replace("type: ignore", ""))
+Path("typed/eta/__init__.py").touch()
+Path("typed/use.py").write_text("""
+from datetime import datetime
+from typing import assert_type
+
+from eta.promise import promise
+
+roads = {"Aarhus": {"Vejle": 40}}
+moment = promise({
+    "number": "LM1", "accepted": "2026-03-06T16:00", "service": "express", "weight_kg": 2.5,
+    "from": "Aarhus", "to": "Vejle", "housing": "farm",
+}, roads)
+assert_type(moment, datetime)
+""")
+flags = ["--strict", "--disallow-any-explicit", "--config-file=", "--cache-dir=/dev/null"]
+said, _, code = api.run([*flags, "typed/use.py", "typed/eta/promise.py"])
+print(said)
+sys.exit(code)
+'''
+
+
+@fixture
+def typed(work: Any, graded: bool) -> Any:
+    """Return what says by its exit code whether the learner's package is typed: mypy, run there."""
+    work.write("types_of_eta.py", TYPES.encode())
+    program = work.run("types_of_eta.py", env={"MYPYPATH": "typed"})
+    if program.wait() and not graded:
+        print(program.output().decode(errors="replace"), file=sys.stderr)
+    return program
+
+
+@fixture
+def contract_of() -> Any:
+    """Return the judge's own reading of the contract."""
+    return right
