@@ -224,6 +224,10 @@ class Cloud:
         """Let time pass for signatures, credentials, conditions and notices."""
         self._child.ask("advance", seconds=seconds)
 
+    def now(self) -> float:
+        """Return the cloud's time in seconds since the epoch."""
+        return float(self._child.ask("now"))
+
     def settle(self, seconds: float = 60.0) -> None:
         """Wait until the cloud has nothing left to do before its clock moves on.
 

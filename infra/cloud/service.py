@@ -27,7 +27,7 @@ ORDERS = {
     "identity", "role", "session", "log", "inventory", "advance", "schedule", "instance",
     "quota", "usage", "notice", "expire_tokens", "polls", "use", "usage_records",
     "tell",
-    "holdings", "settle",
+    "holdings", "settle", "now",
 }
 FREE = {"settle"}  # orders that wait for others, who need the door's lock
 _FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -124,6 +124,10 @@ class Service:
     def advance(self, seconds: float) -> None:
         """Let time pass."""
         self.clock.advance(seconds)
+
+    def now(self) -> float:
+        """Return the cloud's time."""
+        return self.clock.now()
 
     def settle(self, seconds: float) -> dict[str, Any]:
         """Wait so long for the cloud to have nothing left to do; tell whether it has."""
