@@ -47,6 +47,8 @@ def up(
     reach, caller = _look(profile or (known.profile if known else _default()), region, known)
     if known is not None:
         runs.same(known, caller)
+        if budget and _limit(budget) != known.limit:
+            raise UsedWrongly(f"this run's budget is {known.limit} USD", f"ladder cloud down {ON}")
     run = known or runs.draft(caller, _limit(budget), _mail(mail))
     _show(caller, run, playground.plan(run))
     if dry_run:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from infra.cloud.desk import DeskError
 
 PRODUCTION = {"prod", "production", "live"}
+EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId"}
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,6 @@ class Reach:
             patient = Config(retries={"mode": "standard", "max_attempts": 5})
             self._clients[service] = self.session.client(service, config=patient)
         return self._clients[service]
-
-    def close(self) -> None:
-        """Close the connections of every client."""
-        for client in self._clients.values():
-            client.close()
 
 
 def own_settings() -> None:
@@ -130,16 +125,17 @@ def ask(call: Any, **parameters: Any) -> Any:
 
 def told(error: Any) -> str:
     """Return an error of the account in one line: its code, and what it says."""
-    said = error.response["Error"]
-    return f"{said['Code']}: {said.get('Message', '')}".strip(": ")
+    message = error.response.get("Error", {}).get("Message", "")
+    return f"{code(error)}: {message}".strip(": ")
 
 
-@cache
-def _expired() -> set[str]:
-    return {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId"}
+def code(error: Any) -> str:
+    """Return an error's code; what is no AWS answer at all, a proxy's page, has a status only."""
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", "an answer")
+    return str(error.response.get("Error", {}).get("Code") or f"{status}, not as AWS answers")
 
 
 def _then(error: Any) -> str:
-    if error.response["Error"]["Code"] in _expired():
+    if code(error) in EXPIRED:
         return "sign in again (aws sso login, or new keys), then the same command"
     return "the same command again: it goes on where it stopped"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from infra.deploy import session
-from infra.deploy.account import Reach, ask, told
+from infra.deploy.account import Reach, ask, code, told
 from infra.deploy.runs import Run
 
 
@@ -51,7 +51,7 @@ def _refused(client: Any) -> None:
     try:
         client("iam").list_users()
     except ClientError as error:
-        _must("AccessDenied" in error.response["Error"]["Code"], told(error))
+        _must("AccessDenied" in code(error), told(error))
     else:
         raise RuntimeError("the desk may list the account's users")
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from infra.deploy.account import Reach
+from infra.deploy.account import Reach, code
 from infra.deploy.runs import TAG, Run
 
 WAITING = {"PendingDeletion", "PendingReplicaDeletion"}  # a key's last days, which cost nothing
@@ -106,8 +106,12 @@ def _keys(reach: Reach, run: Run) -> Iterator[str]:
 
 
 def waits(reach: Reach, key: str) -> bool:
-    """Tell whether a key is on its way out, and costs nothing any more."""
-    return reach.client("kms").describe_key(KeyId=key)["KeyMetadata"]["KeyState"] in WAITING
+    """Tell whether a key is on its way out, and costs nothing any more, or gone."""
+    kms = reach.client("kms")
+    try:
+        return kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] in WAITING
+    except kms.exceptions.NotFoundException:
+        return True
 
 
 def _remove_key(reach: Reach, key: str) -> None:
@@ -122,16 +126,29 @@ def _remove_key(reach: Reach, key: str) -> None:
 def strays(reach: Reach, run: Run) -> Iterator[str]:
     """Return keys made since the run began that nobody has named or tagged: perhaps of a program
     that died between the two. They are told, never destroyed.
+
+    Keys that the caller may not describe are other people's.
     """
     kms = reach.client("kms")
     named = {a.get("TargetKeyId") for a in _pages(reach, "kms", "list_aliases", "Aliases")}
     for row in _pages(reach, "kms", "list_keys", "Keys"):
         if row["KeyId"] in named:
             continue
-        about = kms.describe_key(KeyId=row["KeyId"])["KeyMetadata"]
-        fresh = about["CreationDate"].timestamp() >= run.started
+        about = _describe(kms, row["KeyId"])
+        fresh = about and about["CreationDate"].timestamp() >= run.started
         if fresh and about["KeyManager"] == "CUSTOMER" and about["KeyState"] not in WAITING:
             yield row["KeyId"]
+
+
+def _describe(kms: Any, key: str) -> dict[str, Any]:
+    from botocore.exceptions import ClientError
+
+    try:
+        return dict(kms.describe_key(KeyId=key)["KeyMetadata"])
+    except ClientError as error:
+        if code(error) not in {"AccessDeniedException", "NotFoundException"}:
+            raise
+        return {}
 
 
 # ---------------------------------------------------------------- identities
@@ -215,7 +232,7 @@ def tagged(reach: Reach, run: Run) -> Iterator[str]:
     return (one["ResourceARN"] for one in listed)
 
 
-# In the order in which they are destroyed: what holds data first, the budget last.
+# In the order in which they are destroyed: data first. The budget goes when all has gone.
 KINDS = (
     Kind("bucket", "s3", _buckets, _remove_bucket),
     Kind("secret", "secretsmanager", _secrets, _remove_secret),

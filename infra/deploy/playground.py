@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from infra.cloud.desk import DeskError
-from infra.deploy.account import Caller, Reach, ask, told
+from infra.deploy.account import Caller, Reach, ask, code, told
 from infra.deploy.runs import TAG, Run
 
 THRESHOLDS = (("ACTUAL", 50.0), ("ACTUAL", 100.0), ("FORECASTED", 100.0))  # percent of the limit
@@ -63,7 +63,7 @@ def _budget(reach: Reach, run: Run) -> None:
             ResourceTags=run.tags,
         )
     except ClientError as error:
-        if error.response["Error"]["Code"] != "DuplicateRecordException":
+        if code(error) != "DuplicateRecordException":
             raise DeskError(
                 f"without a budget nothing is made: {told(error)}",
                 "have budgets:ModifyBudget granted, then the same command",

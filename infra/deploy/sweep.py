@@ -5,6 +5,7 @@ Limit: what carries the tag in a service that `kinds` does not know is named, no
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
@@ -13,7 +14,9 @@ from infra.deploy.account import Reach, told
 from infra.deploy.kinds import KINDS, Kind
 from infra.deploy.runs import Run
 
+BUDGET = "budget"
 KNOWN = {kind.service for kind in KINDS}
+PATIENCE = 90.0  # seconds for what was destroyed to leave the lists
 
 
 @dataclass(frozen=True)
@@ -43,26 +46,48 @@ def down(
     What cannot be destroyed is passed over, so that the rest goes; run it again after mending.
     """
     refused: dict[str, str] = {}
-    found, _ = holds(reach, run)
-    # Data and keys first, the budget last, even when something in between is refused.
-    for kind, name in found:
-        if name in keep:
+    _destroy(reach, run, say, refused, lambda kind, name: kind.word == BUDGET or name in keep)
+    if _rest(reach, run, refused, keep):
+        refused[f"{BUDGET} {run.prefix}"] = "stays and watches until the rest is gone"
+    else:
+        _destroy(reach, run, say, refused, lambda kind, name: name in keep)
+    return _rest(reach, run, refused, keep, budget=True)
+
+
+def _destroy(
+    reach: Reach, run: Run, say: Callable[[str], None], refused: dict[str, str],
+    spare: Callable[[Kind, str], bool],
+) -> None:
+    for kind, name in holds(reach, run)[0]:
+        if spare(kind, name):
             continue
-        wrong = _try(lambda kind=kind, name=name: kind.remove(reach, name))  # type: ignore[misc]
+        wrong = _gone(lambda kind=kind, name=name: kind.remove(reach, name))  # type: ignore[misc]
         if wrong:
             refused[f"{kind.word} {name}"] = wrong
         else:
-            say(f"destroyed  {kind.word} {name}")
-    return [one for one in left(reach, run, refused) if one.what.partition(" ")[2] not in keep]
+            say(f"destroyed {kind.word} {name}")
 
 
-def left(reach: Reach, run: Run, refused: dict[str, str] | None = None) -> list[Left]:
-    """Ask every service, then the tagging API, and return what they still know of the run."""
-    why = refused or {}
-    found, wrong = holds(reach, run)
-    names = [f"{kind.word} {name}" for kind, name in found]
-    still = [Left(name, why.get(name, "still there")) for name in names]
-    return [*still, *wrong, *_elsewhere(reach, run), *_strays(reach, run)]
+def _rest(
+    reach: Reach, run: Run, refused: dict[str, str], keep: Collection[str], *, budget: bool = False
+) -> list[Left]:
+    """Ask every service, then the tagging API, what they still know of the run.
+
+    A queue or a secret is listed for some seconds after its end: what was not refused is waited
+    for.
+    """
+    end = time.monotonic() + PATIENCE
+    while True:
+        found, blind = holds(reach, run)
+        still = [
+            f"{kind.word} {name}" for kind, name in found
+            if name not in keep and (budget or kind.word != BUDGET)
+        ]  # fmt: skip
+        if budget or not set(still) - set(refused) or time.monotonic() > end:
+            break
+        time.sleep(2)
+    remains = [Left(name, refused.get(name, "still there")) for name in still]
+    return [*remains, *blind, *_elsewhere(reach, run), *_strays(reach, run)]
 
 
 def _elsewhere(reach: Reach, run: Run) -> Iterator[Left]:
@@ -91,16 +116,22 @@ def _strays(reach: Reach, run: Run) -> Iterator[Left]:
         )  # fmt: skip
 
 
+def _gone(work: Callable[[], object]) -> str:
+    """Destroy something; gone already is not wrong."""
+    wrong = _try(work)
+    code = wrong.partition(":")[0]
+    absent = code.startswith(("NoSuch", "ResourceNotFound", "NotFound")) or "NonExistent" in code
+    return "" if absent else wrong
+
+
 def _try(work: Callable[[], object]) -> str:
-    """Do it; return what went wrong, in one line. Gone already is not wrong."""
+    """Do it; return what went wrong, in one line, an error code first."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         work()
     except ClientError as error:
-        code = error.response["Error"]["Code"]
-        gone = code.startswith(("NoSuch", "ResourceNotFound", "NotFound")) or "NonExistent" in code
-        return "" if gone else told(error)
+        return told(error)
     except (BotoCoreError, OSError) as error:
         return f"{type(error).__name__}: {error}".splitlines()[0]
     return ""

@@ -153,6 +153,7 @@ def test_a_day_in_a_real_account(desk: Desk) -> None:
     assert f"bucket {name}-training" in status
     assert "of 5 USD" in status
     desk.up()  # once more: nothing new, nothing wrong
+    assert desk.run("up", "--budget", "50", *SURE).exit_code == 2
     assert len(desk.made()) == 3
     said = desk.well("down", *SURE)
     assert "Gone" in said
@@ -396,7 +397,8 @@ class Line:
             return self.forward(request)
         if self.code:
             body = f"<Error><Code>{self.code}</Code><Message>no</Message></Error>"
-            return Reply(403, body.encode())
+            whole = "" if self.code == "proxy" else f"<ErrorResponse>{body}</ErrorResponse>"
+            return Reply(403, (whole or "<html>who are you?</html>").encode())
         self.reached.set()
         return None
 
@@ -454,6 +456,27 @@ def test_killed_in_up_and_taken_down_without_going_on(desk: Desk, line: Line) ->
     assert desk.made() == set()
 
 
+def test_a_lost_connection_in_up(desk: Desk, line: Line) -> None:
+    line.at("PUT", "?tagging")
+    lost = desk.run(*UP, *SURE)
+    assert lost.exit_code == 3
+    assert "the same command" in lost.output
+    line.at("", "")
+    desk.up()
+    assert desk.well("doctor").count("ok ") == 6
+
+
+def test_expired_credentials_say_to_sign_in(desk: Desk, line: Line) -> None:
+    line.at("POST", "GetCallerIdentity", "ExpiredToken")
+    refused = desk.run(*UP, *SURE)
+    assert refused.exit_code == 3
+    assert "sign in again" in refused.output
+    line.at("POST", "GetCallerIdentity", "proxy")
+    refused = desk.run(*UP, *SURE)
+    assert refused.exit_code == 3
+    assert "Traceback" not in refused.output
+
+
 def test_a_lost_connection_in_down(desk: Desk, line: Line) -> None:
     desk.up()
     desk.cloud.client("s3").put_object(Bucket=desk.known.bucket, Key="k", Body=b"x")
@@ -476,8 +499,8 @@ def test_a_refusal_in_down_is_listed_and_the_rest_goes(desk: Desk) -> None:
     refused = desk.run("down", *SURE)
     assert refused.exit_code == 3
     assert f"left      bucket {bucket}: AccessDenied" in refused.output
-    assert f"destroyed  role {role}" in refused.output
-    assert desk.made() == {bucket}
+    assert f"destroyed role {role}" in refused.output
+    assert desk.made() == {bucket, f"budget {desk.known.prefix}"}  # which goes on watching
     desk.profile(desk.cloud.identity("cleaner", [allow(["*"])]))
     assert "Gone" in desk.well("down", *SURE)
 
