@@ -82,6 +82,11 @@ def parts(scratch: Path) -> list[Part]:
             ("nodejs", "npm"),
         ),
         Part(
+            "localstack",
+            "LocalStack in host mode, really installed and started",
+            (python, "tests/infra/on_localstack.py"),
+        ),
+        Part(
             "terraform",
             "a stack by Terraform on the embedded cloud",
             (python, "tests/infra/on_terraform.py"),

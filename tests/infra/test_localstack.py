@@ -1,61 +1,21 @@
-"""`ladder cloud … --on localstack`: really installed and started, and what can go wrong.
-
-Not run, with the reason, where LocalStack's environment is not there and cannot be made.
-"""
+"""LocalStack without LocalStack: environment, process, image. on_localstack.py has the rest."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
 import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from infra.cli import cloud
 from infra.cli import localstack as commands
-from infra.cloud import capabilities
-from infra.cloud.desk import DeskError, Folder, Running
+from infra.cloud.desk import DeskError, Folder
 from infra.cloud.localstack import environment, image, server
-
-ON = ("--on", "localstack")
-
-
-class Desk:
-    """A LocalStack in a folder of its own, driven by the command."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.folder = Folder(path / "localstack")
-
-    def run(self, *words: str) -> Result:
-        """Run one command."""
-        return CliRunner().invoke(cloud, ["--state", str(self.path), *words, *ON])
-
-    def well(self, *words: str) -> str:
-        """Run one command that must succeed; return what it prints."""
-        result = self.run(*words)
-        assert result.exit_code == 0, result.output
-        return result.output
-
-    @property
-    def running(self) -> Running:
-        """The running LocalStack."""
-        found = self.folder.running()
-        assert found is not None
-        return found
-
-    def everybody(self) -> list[psutil.Process]:
-        """Return our process, LocalStack and whatever that has started."""
-        parent = psutil.Process(self.running.pid)
-        return [parent, *parent.children(recursive=True)]
 
 
 def free_port() -> int:
@@ -63,123 +23,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-@pytest.fixture(scope="module")
-def venv() -> Path:
-    """Return LocalStack's environment, installed if need be; or say why nothing is run."""
-    where = commands.venv()
-    try:
-        environment.install(where, print)
-    except environment.EnvironmentFault as fault:
-        pytest.skip(f"not run: {fault}")
-    return where
-
-
-@pytest.fixture
-def desk(tmp_path: Path, venv: Path) -> Iterator[Desk]:
-    """A desk whose LocalStack is down at the end, however the test went."""
-    made = Desk(tmp_path)
-    yield made
-    made.run("down")
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory, venv: Path) -> Iterator[Desk]:
-    """One LocalStack for the tests that only look."""
-    made = Desk(tmp_path_factory.mktemp("localstack"))
-    made.well("up", "--port", str(free_port()))
-    yield made
-    made.run("down")
-
-
-def gone(processes: list[psutil.Process]) -> bool:
-    """Wait until all have ended; tell whether they have."""
-    _, alive = psutil.wait_procs(processes, timeout=30)
-    return not alive
-
-
-def test_a_day_at_the_desk(desk: Desk) -> None:
-    assert desk.run("status").exit_code == 1
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        said = desk.well("up", "--port", str(port))
-    assert f"Port {port} is taken" in said
-    assert "aws:iam-enforced" in said
-    assert "already up" in desk.well("up")
-    everybody, before = desk.everybody(), desk.well("env")
-    s3 = commands.clients(desk.running)("s3")
-    s3.create_bucket(
-        Bucket="kept", CreateBucketConfiguration={"LocationConstraint": desk.running.region}
-    )
-    desk.well("reset")
-    assert s3.list_buckets()["Buckets"] == []
-    assert desk.well("env") == before
-    assert "identity" in desk.well("status")
-    everybody += desk.everybody()
-    assert "is down" in desk.well("down")
-    assert gone(everybody)
-    assert sorted(p.name for p in desk.folder.path.iterdir()) == ["lock", "log"]
-    assert "No LocalStack is up" in desk.well("down")
-    assert desk.run("env").exit_code == 1
-
-
-def test_an_sdk_finds_it_and_it_talks_to_nobody_else(shared: Desk) -> None:
-    found = json.loads(shared.well("env", "--json"))
-    program = "import boto3; print(boto3.client('sts').get_caller_identity()['Account'])"
-    run = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True,
-        env={"PATH": "/bin", **found},
-    )
-    assert run.stdout.strip() == "000000000000"
-    addresses = {
-        end.ip for process in shared.everybody() for c in process.net_connections()
-        for end in (c.laddr, c.raddr) if end
-    }  # fmt: skip
-    assert addresses == {"127.0.0.1"}
-    assert shared.run("env", "--https").exit_code == 2
-
-
-@pytest.mark.parametrize("name", list(capabilities.PROBES))
-def test_what_is_said_of_it_is_so(shared: Desk, name: str) -> None:
-    """Both ways: what it has works, and what it lacks does not, or does not answer."""
-    has = "localstack" in capabilities.table()[name]
-    reach = commands.clients(shared.running, patience=60 if has else 8)
-    wrong = capabilities.probe(name, reach)
-    assert (wrong == "") == has, wrong
-
-
-def test_nothing_can_be_fetched(shared: Desk) -> None:
-    """LocalStack fetches Java when it is asked for JSONata; here it must not get it."""
-    capabilities.probe("aws:stepfunctions-jsonata", commands.clients(shared.running))
-    assert "Installation of java" in (shared.folder.path / "log").read_text()
-
-
-def test_the_doctor_looks_at_it_and_at_the_image(shared: Desk) -> None:
-    said = shared.well("doctor")
-    has = [n for n, targets in capabilities.table().items() if "localstack" in targets]
-    assert said.count("ok ") == len(has)
-    assert "image docker" in said
-    assert "token" in said
-
-
-@pytest.mark.parametrize("whom", ["the desk", "LocalStack"])
-def test_whatever_is_killed_is_mended(desk: Desk, whom: str) -> None:
-    desk.well("up", "--port", str(free_port()))
-    before, everybody = desk.running, desk.everybody()
-    if whom == "the desk":
-        everybody[0].kill()
-        assert gone(everybody), "LocalStack outlives its owner"
-        assert desk.run("status").exit_code == 1
-        desk.well("up", "--port", before.http.rpartition(":")[2])
-        assert desk.running.http == before.http
-    else:
-        everybody[1].kill()
-        assert commands.background.until(lambda: desk.folder.running() != before, 60)
-        desk.well("status")
-        assert desk.running.generation == 1
 
 
 def test_what_its_children_leave_is_swept(tmp_path: Path) -> None:
@@ -240,7 +83,7 @@ def test_without_an_index_it_says_what_to_do(
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
     monkeypatch.setattr(commands, "venv", lambda: tmp_path / "venv")
-    result = Desk(tmp_path).run("up")
+    result = CliRunner().invoke(cloud, ["--state", str(tmp_path), "up", "--on", "localstack"])
     assert result.exit_code == 3
     assert "could not be installed" in result.output
     assert "ladder cloud up" in result.output
