@@ -8,7 +8,7 @@ account's users and roles.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -102,11 +102,44 @@ def verdict(case: Case) -> str:
             stage = Stage(cloud, case)
         except CloudError:
             return ""  # a policy that cannot be stored cannot be asked
-        try:
-            DRIVERS[case.request.action](stage)
-        except ClientError as error:
-            return _refusal(case, error)
-        return YES
+        foretold = _foretold(stage)
+        found = _outcome(case, stage)
+        assert foretold in {"", found}, f"{case.title}: simulated {foretold}, then {found}"
+        return found
+
+
+def _foretold(stage: Stage) -> str:
+    """Ask SimulatePrincipalPolicy of the user before the user asks; "" for a role."""
+    request, policies = stage.case.request, stage.case.policies
+    if request.principal is not ANN:
+        return ""
+    asked: dict[str, Any] = {
+        "PolicySourceArn": ANN.arn, "ActionNames": [request.action],
+        "ContextEntries": entries(request.context),
+    }
+    if request.resource != "*":
+        asked["ResourceArns"] = [stage.resource]
+    if policies.resource is not None:
+        asked["ResourcePolicy"] = json.dumps(stage.real(policies.resource))
+    found = stage.root("iam").simulate_principal_policy(**asked)["EvaluationResults"]
+    return str(found[0]["EvalDecision"])
+
+
+def entries(context: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return a context as the simulator takes it."""
+    return [
+        {"ContextKeyName": key, "ContextKeyType": "string" if isinstance(v, str) else "stringList",
+         "ContextKeyValues": [v] if isinstance(v, str) else list(v)}
+        for key, v in context.items()
+    ]  # fmt: skip
+
+
+def _outcome(case: Case, stage: Stage) -> str:
+    try:
+        DRIVERS[case.request.action](stage)
+    except ClientError as error:
+        return _refusal(case, error)
+    return YES
 
 
 def _refusal(case: Case, error: ClientError) -> str:

@@ -110,7 +110,7 @@ def question(
     asked: dict[str, Any] = {
         "PolicyInputList": [json.dumps(d) for d in policies.identity or [nothing]],
         "ActionNames": [action], "CallerArn": principal.role or principal.arn,
-        "ResourceOwner": f"arn:aws:iam::{HERE}:root", "ContextEntries": _entries(
+        "ResourceOwner": f"arn:aws:iam::{HERE}:root", "ContextEntries": iam_call.entries(
             {"aws:userid": principal.id}
             | {f"aws:PrincipalTag/{k}": v for k, v in principal.tags.items()} | dict(context)),
     }  # fmt: skip
@@ -121,14 +121,6 @@ def question(
     if policies.resource is not None:
         asked["ResourcePolicy"] = json.dumps(policies.resource)
     return asked
-
-
-def _entries(context: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [
-        {"ContextKeyName": key, "ContextKeyType": "string" if isinstance(v, str) else "stringList",
-         "ContextKeyValues": [v] if isinstance(v, str) else list(v)}
-        for key, v in context.items()
-    ]  # fmt: skip
 
 
 def simulated(case: Case, cloud: Cloud) -> str:
@@ -193,7 +185,8 @@ def _text(cases: Sequence[Case], runs: Runs) -> list[str]:
         f" {len(cases) - wrong} of {len(cases)} agree, {wrong} do not.",
         "Each row is run up to three ways: by the function that the front door decides with, its"
         " policies stored where IAM keeps them; where a client can bring the request about"
-        f" ({called} rows), as a real boto3 call in a private cloud; and where the simulator's API"
+        f" ({called} rows), as a real boto3 call in a private cloud, which must end as"
+        " SimulatePrincipalPolicy said of that user before; and where the simulator's API"
         f" can ask ({simulated} rows), by SimulateCustomPolicy through boto3. Verdicts are allowed,"
         " explicitDeny or implicitDeny. Rows of another account's principals go to the evaluator"
         " itself, as this cloud has one account.",
