@@ -90,8 +90,11 @@ class Running(Protocol):
     def usage(self) -> Used:
         """Return what the tree has used so far; the last word once it has ended."""
 
-    def fetch(self) -> None:
-        """Bring what it wrote into its writable folders here, where they are not the same ones."""
+    def fetch(self, below: str = "") -> None:
+        """Bring what it wrote into its writable folders here, where they are not the same ones.
+
+        `below`: only what lies there, a path inside.
+        """
 
     def close(self) -> None:
         """Kill what is left and give everything back. May be called twice."""

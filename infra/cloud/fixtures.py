@@ -16,13 +16,13 @@ import contextlib
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from infra.cloud import clients, log
 from infra.cloud import usage as billed
+from infra.cloud.employers import Run, employer
 from infra.cloud.log import LoggedCall
 from infra.cloud.process import Child, CloudError, Sockets, fork, loopback
 from infra.cloud.usage import Usage
@@ -288,13 +288,14 @@ def private_cloud(
     metadata_listener: socket.socket | None = None,
     region: str = REGION,
     authority: Authority | None = None,
-    run: Literal["here"] | None = None,
+    run: Run = None,
 ) -> Iterator[Cloud]:
     """Run one fresh cloud on listening sockets, which may lie in another network namespace.
 
     Its process ends with the block, and with this process whatever happens to it. An `authority`
     is used for https in place of a fresh one. `run`: who runs the programs that the cloud is asked
-    to run; "here": sandboxes that its process starts on this machine; None: it runs none.
+    to run; "here": sandboxes that its process starts on this machine; a callable: rooms that it
+    opens in this process (infra.cloud.rooms); None: it runs none.
     """
     from infra.cloud import engine, tls
 
@@ -309,18 +310,11 @@ def private_cloud(
         )
         urls = _urls(sockets)
         ca_file = stack.enter_context(_file(authority.ca)) if authority else ""
-        child = fork(sockets, region, authority, _employ(listener, stack) if run else None)
+        hired = employer(run, listener, stack)
+        child = fork(sockets, region, authority, hired.employ, hired.wires)
+        hired.begin(stack)
         stack.callback(child.close)
         yield Cloud(child, urls, authority.ca if authority else b"", ca_file, region)
-
-
-def _employ(listener: socket.socket, stack: contextlib.ExitStack) -> Callable[[Any], None]:
-    from infra.cloud import workplace
-
-    # What a program writes while it is being killed may stay; the system removes it one day.
-    made = tempfile.TemporaryDirectory(prefix="cloud-", ignore_cleanup_errors=True)
-    port = listener.getsockname()[1]
-    return partial(workplace.employ, port=port, folder=stack.enter_context(made))
 
 
 @contextlib.contextmanager

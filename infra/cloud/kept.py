@@ -119,7 +119,7 @@ class Kept:
                 return Used(reply["cpu"], reply["peak_mb"])
         return self._used
 
-    def fetch(self) -> None:
+    def fetch(self, below: str = "") -> None:
         """Its folders are the cloud's own: there is nothing to bring."""
 
     def close(self) -> None:

@@ -120,11 +120,12 @@ class Child(Branch):
 
 def fork(
     sockets: Sockets, region: str, authority: Authority | None,
-    employ: Callable[[Any], None] | None = None,
+    employ: Callable[[Any], None] | None = None, wires: Iterable[socket.socket] = (),
 ) -> Child:
     """Fork a cloud and return once a real signed call has worked.
 
-    `employ` is called in the child with its service, to give it a broker of programs.
+    `employ` is called in the child with its service, to give it a broker of programs; `wires` are
+    the sockets that it needs for that.
     """
     root = RootKey()
 
@@ -137,7 +138,7 @@ def fork(
             employ(service)
         return service
 
-    child = Child(branch(sockets.all(), start), sockets.judge.getsockname()[1], root)
+    child = Child(branch([*sockets.all(), *wires], start), sockets.judge.getsockname()[1], root)
     for judge in sockets.judges():
         judge.close()
     try:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from infra.cloud.employers import Run
 from infra.cloud.fixtures import Cloud, Role, allow, loopback, private_cloud
 
 TRUST = {
@@ -153,9 +154,9 @@ class Lab:
 
 
 @contextmanager
-def lab(folder: Path) -> Iterator[Lab]:
+def lab(folder: Path, run: Run = "here") -> Iterator[Lab]:
     """Run a cloud with a bucket and a role that may do everything in it."""
-    with loopback() as listener, private_cloud(listener, run="here") as cloud:
+    with loopback() as listener, private_cloud(listener, run=run) as cloud:
         cloud.bucket(BUCKET)
         role = cloud.role("Trainer", TRUST, policies=[
             allow(["s3:*"], [f"arn:aws:s3:::{BUCKET}", f"arn:aws:s3:::{BUCKET}/*"]),

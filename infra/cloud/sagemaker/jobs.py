@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import shlex
 import signal
 import threading
@@ -280,5 +281,6 @@ class Attempt:
         if self.mirror is not None:
             running = self.container.running
             if running is not None:
-                running.fetch()
+                below = os.path.relpath(self.mirror.folder, self.container.folder)
+                running.fetch(f"/opt/ml/{below}")
             self.mirror.send()
