@@ -49,9 +49,9 @@ LIBRARY = {
 FOLDERS = {"autograder": "autograder", "infra": "infra", "larkmoor": "labs/larkmoor"}
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "base"}
 HEAVY = {
-    "IPython", "boto3", "botocore", "cosmic_ray", "cryptography", "dask", "distributed", "fsspec",
-    "jupytext", "matplotlib", "moto", "nbformat", "nbgrader", "numpy", "pandas", "pytest", "rich",
-    "s3fs", "scipy", "sklearn", "torch",
+    "IPython", "azure", "boto3", "botocore", "cosmic_ray", "cryptography", "dask", "distributed",
+    "fsspec", "gcp_storage_emulator", "jupytext", "matplotlib", "moto", "nbformat", "nbgrader",
+    "numpy", "pandas", "pytest", "rich", "s3fs", "scipy", "sklearn", "torch",
 }  # fmt: skip
 
 

@@ -56,7 +56,7 @@ def _after(token: str) -> str | None:
     if not token:
         return None
     try:
-        return base64.urlsafe_b64decode(token).decode()
+        return base64.b64decode(token, altchars=b"-_", validate=True).decode()
     except ValueError:
         raise GcsError(400, "Invalid pageToken") from None
 

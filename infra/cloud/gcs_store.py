@@ -191,10 +191,17 @@ def _body(incoming: Incoming, operation: str) -> Any:
         return incoming.body
     if not incoming.body:
         return None
+    return _object(incoming.body)
+
+
+def _object(text: bytes) -> dict[str, Any]:
     try:
-        return json.loads(incoming.body)
-    except ValueError:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
         raise GcsError(400, "Parse Error", reason="parseError") from None
+    if not isinstance(found, dict):
+        raise GcsError(400, "The body is not a JSON object.", reason="parseError")
+    return found
 
 
 def _parts(body: bytes, kind: str) -> dict[str, Any]:
@@ -204,7 +211,7 @@ def _parts(body: bytes, kind: str) -> dict[str, Any]:
     first, last = body.find(mark), body.rfind(mark + b"--")
     second = body.find(mark, first + len(mark))
     try:
-        meta = json.loads(_part(body[first + len(mark) : second])[1])
+        meta = _object(_part(body[first + len(mark) : second])[1])
         headers, content = _part(body[second + len(mark) : last])
     except ValueError:
         raise GcsError(400, "Malformed multipart body.", reason="badContent") from None
