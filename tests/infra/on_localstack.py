@@ -24,6 +24,7 @@ from infra.cloud.localstack import environment
 
 ON = ("--on", "localstack")
 NOT_RUN = 77
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Desk:
@@ -175,4 +176,5 @@ if __name__ == "__main__":
     except environment.EnvironmentFault as fault:
         print(str(fault).partition("\n")[0])
         sys.exit(NOT_RUN)
-    sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", __file__]))
+    contract = str(ROOT / "tests" / "infra" / "contract" / "on_localstack.py")
+    sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", __file__, contract]))

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 Maker = Callable[[], Any]  # a fresh thing for one case
@@ -72,6 +74,46 @@ class Embedded:
                 return sum(call.operation.startswith("ListObjects") for call in cloud.log)
 
             yield aws_site(make, cloud.region, lists)
+
+
+@dataclass
+class LocalStack:
+    """LocalStack's core in host mode."""
+
+    name: str = "localstack"
+    family: str = "aws"
+    alone: bool = True
+
+    def lacking(self) -> str:
+        """Its environment, until somebody has asked for it."""
+        from infra.cli import localstack
+        from infra.cloud.localstack import environment
+
+        there = environment.ready(localstack.venv())
+        return "" if there else "not installed; ladder cloud up --on localstack"
+
+    def engine(self) -> str:
+        """Itself, as shipped."""
+        from infra.cloud.localstack import VERSION
+
+        return f"localstack-core {VERSION} in host mode"
+
+    @contextmanager
+    def run(self) -> Iterator[Site]:
+        """Run one in a folder of its own; it looks at no key, so the cases act as anybody."""
+        from infra.cli import background, localstack
+        from infra.cloud.desk import Folder
+        from infra.cloud.localstack import server
+
+        with TemporaryDirectory() as path:
+            folder = Folder(Path(path))
+            words = [path, str(localstack.venv()), "4599"]
+            found = background.start(folder, "infra.cloud.localstack.server", words, "")
+            try:
+                yield aws_site(localstack.clients(found), found.region)
+            finally:
+                background.end(folder, found.pid)
+                server.sweep(folder)
 
 
 @dataclass(frozen=True)
@@ -199,4 +241,4 @@ def _packages(*names: str) -> str:
     return ""
 
 
-TARGETS: tuple[Target, ...] = (Embedded(), Google(), Azurite())
+TARGETS: tuple[Target, ...] = (Embedded(), LocalStack(), Google(), Azurite())
