@@ -83,6 +83,18 @@ def test_the_table_on_the_site_is_what_happens(runs: iam_runs.Runs) -> None:
     assert kept == found, "IAM_KEEP=1 pytest tests/infra/test_iam.py, then ladder sync"
 
 
+def test_a_disagreement_is_told_by_name() -> None:
+    cases = CASES[:17]
+    right = {case.title: case.verdict for case in cases}
+    wrong = right | {cases[0].title: YES}
+    found = iam_runs.table(cases, iam_runs.Runs(right, wrong, dict.fromkeys(right, "")))
+    assert found["rows"][0][3:] == ["17 of 17", "16 of 17", "-"]
+    assert found["text"][0].endswith("16 of 17 agree, 1 do not.")
+    assert f"- {cases[0].title}: a real call says allowed, the documentation implicitDeny" in (
+        found["after"]
+    )
+
+
 # --- edges that no page speaks of ----------------------------------------------------------------
 
 @pytest.mark.parametrize("document", [
