@@ -18,7 +18,8 @@ Node = exp.Expr
 Type = exp.DataType.Type
 _PASSED = {
     "histogram", "numeric_histogram", "regr_r2", "regr_count", "bit_length", "map_from_entries",
-    "json_array_contains", "approx_count_distinct", "strpos", "date_sub",
+    "json_array_contains", "approx_count_distinct", "strpos", "date_sub", "map_values",
+    "json_array_length",
 }  # fmt: skip
 _MATCHES = {"any_match", "all_match", "none_match"}
 _JODA = {
@@ -163,9 +164,24 @@ def _moved(node: Any) -> Node:
     elif isinstance(interval, exp.Interval):
         unit = str(interval.args.get("unit") or "").upper()
     else:
-        return node  # type: ignore[no-any-return]
+        return _days(node)
     found: Node = node
     return _dated(found, node.this) if unit.rstrip("S") in _DAYS else found
+
+
+def _days(node: Any) -> Node:
+    """A date minus a date is an interval, not a number."""
+    if isinstance(node, exp.Sub) and _is(node.this, Type.DATE) and _is(node.expression, Type.DATE):
+        return exp.Anonymous(this="to_days", expressions=[exp.Cast(
+            this=exp.Paren(this=node.copy()), to=exp.DataType.build("int"))])
+    return node  # type: ignore[no-any-return]
+
+
+def _percentile(node: Any) -> Node:
+    """The percentile of whole numbers is one of them."""
+    if not _whole(node.this):
+        return node  # type: ignore[no-any-return]
+    return exp.Cast(this=node.copy(), to=exp.DataType.build("bigint"))
 
 
 def _reduce(node: Any) -> Node:
@@ -228,6 +244,9 @@ _CHANGES: dict[type[Node], Callable[[Any], Node]] = {
     exp.Sub: _moved,
     exp.TimestampTrunc: lambda n: _dated(n, n.this),
     exp.DateTrunc: lambda n: _dated(n, n.this),
+    exp.ArrayPosition: lambda n: _macro("array_position", n.this, n.expression),
+    exp.ArraySlice: lambda n: _macro("slice", n.this, n.args["start"], n.args["end"]),
+    exp.ApproxQuantile: _percentile,
     exp.Reduce: _reduce,
     exp.ArraySize: _size,
     exp.Unnest: _unnest,

@@ -16,6 +16,8 @@ MACROS: dict[str, tuple[str, str]] = {
     "substr": ("s, i, n := NULL", "CASE WHEN i = 0 THEN '' WHEN n IS NULL THEN substr(s, i) "
                "WHEN n <= 0 THEN '' ELSE substr(s, i, n) END"),
     "array_position": ("a, x", "coalesce(list_position(a, x), 0)"),
+    "slice": ("a, s, n", "array_slice(a, CASE WHEN s < 0 THEN len(a) + s + 1 ELSE s END, "
+              "CASE WHEN s < 0 THEN len(a) + s ELSE s - 1 END + n)"),
     "array_union": ("a, b", "list_distinct(list_concat(a, b))"),
     "array_remove": ("a, x", "list_filter(a, lambda e: e <> x)"),
     "arrays_overlap": ("a, b", "list_has_any(a, b)"),
@@ -85,11 +87,6 @@ MACROS: dict[str, tuple[str, str]] = {
     "entropy": ("x", "entropy(x)"),
     "regr_slope": ("y, x", "regr_slope(y, x)"),
     "regr_intercept": ("y, x", "regr_intercept(y, x)"),
-}  # fmt: skip
-
-# Where sqlglot's reading has a name of its own for what a macro does better.
-PREFERRED = {
-    "JSON_EXTRACT_SCALAR": "json_extract_scalar", "MD5": "md5", "SHA1": "sha1",
 }  # fmt: skip
 
 

@@ -89,7 +89,8 @@ class Rights:
 
     def _put(self, name: str, location: str) -> None:
         bucket, key = split(location)
-        self._of("s3").put_object(Bucket=bucket, Key=key, Body=self.box.written(name))
+        body = self.box.written(name)
+        self._of("s3").put_object(Bucket=bucket, Key=key, Body=body)
 
 
 def split(location: str) -> tuple[str, str]:
