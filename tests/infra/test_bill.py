@@ -258,6 +258,23 @@ def test_machines_come_from_the_file_that_the_labs_read() -> None:
     assert machine.quoted["us-east-1"] == "2026-06-17"
 
 
+def test_what_engines_tell_has_a_price_and_is_not_counted_as_a_call_too() -> None:
+    used = [
+        Usage("lambda", "requests", 10**6, "request"), Usage("lambda", "duration", 60, "GB-second"),
+        Usage("athena", "scanned", 2**40, "byte"),
+        Usage("sagemaker", "ml.m5.large", 3600, "second"),
+        Usage("states", "transition", 1000, "transition"),
+    ]
+    asked = {"lambda": "Invoke", "athena": "StartQueryExecution", "states": "StartExecution"}
+    calls = [call(name, service=service) for service, name in asked.items()]
+    found = bill.compute([], calls, used)
+    # 0.20; 60 * 0.0000166667; 5; 0.115; 0.025
+    assert {line.item: line.cost for line in found.lines} == {
+        "requests": Decimal("0.2"), "duration": Decimal("0.001000002"), "scanned": 5,
+        "ml.m5.large": Decimal("0.115"), "transition": Decimal("0.025"),
+    }
+
+
 def test_a_sheet_without_a_date_is_refused() -> None:
     broken = parse(SHEET.replace('eu-central-1 = "2026-01-03"', ""), Sheet, "sheet")
     with pytest.raises(RecordError, match=r"item\.disk: no date in quoted for eu-central-1"):
