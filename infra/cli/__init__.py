@@ -15,6 +15,7 @@ import click
 from infra.cli import background, rails, shell
 from infra.cli.bill import bill
 from infra.cli.faults import faults
+from infra.cli.image import image
 from infra.cli.lacks import lacks
 from infra.cli.problems import NotUp, Problem, UsedWrongly, problem
 
@@ -239,4 +240,5 @@ def _check(folder: Folder, running: Running) -> None:
 
 cloud.add_command(faults)
 cloud.add_command(bill)
+cloud.add_command(image)
 cloud.add_command(lacks)

@@ -200,6 +200,7 @@ def _one_life(
         authority=_authority(folder), run="here",
     ) as cloud:
         cloud.quota(ENOUGH)
+        cloud.tell("sagemaker", "images_file", path=str(folder.path / "images.json"))
         folder.write("ca.pem", cloud.ca.decode(), 0o644)
         cloud.identity("desk", managed=[ADMINISTRATOR], keys=folder.credentials())
         start(others)
