@@ -39,8 +39,8 @@ def _calls(incoming: Incoming) -> Iterator[tuple[str, Incoming]]:
     if not isinstance(parts, list) or not 1 <= len(parts) <= MOST:
         raise GcsError(400, f"A batch is multipart/mixed with 1 to {MOST} calls.")
     for part in parts:
-        text = part.get_payload(decode=True) if not part.is_multipart() else b""
-        if not isinstance(text, bytes):
+        text = None if isinstance(part, str) else part.get_payload(decode=True)
+        if isinstance(part, str) or not isinstance(text, bytes):
             raise GcsError(400, "A part of the batch is no call.")
         yield part.get("Content-ID", ""), _call(text, incoming)
 
