@@ -80,8 +80,8 @@ def test_the_solutions_tests_know_each_wrong_spelling(tmp_path: Path, folder: Pa
     folders = sorted(path.name for path in tmp_path.iterdir())
     (tmp_path / "trial.py").write_text(lab.TRIAL)
     (tmp_path / "test_promise.py").write_text((folder / "test_promise.py").read_text())
-    environment = {**os.environ, **lab.QUIET}
-    subprocess.run([sys.executable, "trial.py", *folders], cwd=tmp_path, env=environment, check=True)
+    command, environment = [sys.executable, "trial.py", *folders], {**os.environ, **lab.QUIET}
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True)
     assert json.loads((tmp_path / "codes.json").read_text()) == [0] + [lab.FAILED] * len(WRONG)
 
 
