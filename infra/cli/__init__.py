@@ -207,7 +207,7 @@ def doctor(folder: Folder, target: str) -> None:
     sick = 0
     for finding in examine(folder, _running(folder)):
         sick += bool(finding.wrong)
-        click.echo(f"{'FAIL' if finding.wrong else 'ok':5}{finding.service:16}{finding.did}")
+        click.echo(f"{'FAIL' if finding.wrong else 'ok':5}{finding.service:25}{finding.did}")
         if finding.wrong:
             click.echo(f"     {finding.wrong}")
     if sick:
