@@ -35,6 +35,7 @@ _POLICIES = {
     "UpdateReplacePolicy": ("Delete", "Retain"),
 }
 _MOST = {"Resources": 500, "Parameters": 200, "Outputs": 200, "Mappings": 200}
+_DEEPEST = 100
 SUBSTITUTED = re.compile(r"\$\{(!?)([^}]*)\}")
 
 
@@ -79,11 +80,18 @@ def _loader() -> Any:
     import yaml
 
     class Loader(yaml.SafeLoader):  # type: ignore[misc]
+        depth = 0
+
         def compose_node(self, parent: Any, index: Any) -> Any:
             if self.check_event(yaml.AliasEvent):
                 raise invalid("Template error: YAML aliases are not allowed in CloudFormation "
                               "templates")
-            return super().compose_node(parent, index)
+            if self.depth > _DEEPEST:
+                raise RecursionError
+            self.depth += 1
+            node = super().compose_node(parent, index)
+            self.depth -= 1
+            return node
 
     Loader.yaml_implicit_resolvers = {
         letter: [(tag, form) for tag, form in found if tag != "tag:yaml.org,2002:timestamp"]
