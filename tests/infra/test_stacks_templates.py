@@ -27,8 +27,11 @@ def cloud():
 def resolved(value: object, params: dict[str, object] | None = None, **sections: object) -> object:
     """Return what a piece of a template comes to; resources answer with their name."""
     found = Resolver(
-        {"Resources": {}, **sections}, params or {}, pseudo("eu-central-1", "arn:stack", "shop"),
-        lambda name, attribute: f"<{name}.{attribute}>", {"shared": "bucket-1"},
+        {"Resources": {}, **sections},
+        params or {},
+        pseudo("eu-central-1", "arn:stack", "shop"),
+        lambda name, attribute: f"<{name}.{attribute}>",
+        {"shared": "bucket-1"},
     )
     return found.value(value)
 
@@ -41,7 +44,10 @@ def resolved(value: object, params: dict[str, object] | None = None, **sections:
         ({"Ref": "Days"}, "3"),
         ({"Fn::GetAtt": ["Thing", "Arn"]}, "<Thing.Arn>"),
         ({"Fn::GetAtt": "Thing.Outputs.X"}, "<Thing.Outputs.X>"),
-        ({"Fn::Sub": "a-${AWS::StackName}-${!Literal}-${Thing.Arn}"}, "a-shop-${Literal}-<Thing.Arn>"),
+        (
+            {"Fn::Sub": "a-${AWS::StackName}-${!Literal}-${Thing.Arn}"},
+            "a-shop-${Literal}-<Thing.Arn>",
+        ),
         ({"Fn::Sub": ["${x}-${Days}", {"x": {"Fn::Join": ["", ["a", "b"]]}}]}, "ab-3"),
         ({"Fn::Sub": ["${flag}", {"flag": True}]}, "true"),
         ({"Fn::Join": ["/", ["a", 1, True, {"Ref": "Days"}]]}, "a/1/true/3"),
@@ -51,16 +57,23 @@ def resolved(value: object, params: dict[str, object] | None = None, **sections:
         ({"Fn::GetAZs": ""}, ["eu-central-1a", "eu-central-1b", "eu-central-1c"]),
         ({"Fn::ImportValue": "shared"}, "bucket-1"),
         ({"Fn::If": ["Long", "many", "few"]}, "few"),
-        ({"a": {"Fn::If": ["Long", 1, {"Ref": "AWS::NoValue"}]}, "b": [{"Ref": "AWS::NoValue"}]}, {"b": []}),
+        (
+            {"a": {"Fn::If": ["Long", 1, {"Ref": "AWS::NoValue"}]}, "b": [{"Ref": "AWS::NoValue"}]},
+            {"b": []},
+        ),
         ({"Fn::If": ["Both", "yes", "no"]}, "yes"),
         ({"Condition": "Long"}, {"Condition": "Long"}),  # only a condition asks for a condition
     ],
-)  # fmt: skip
+)
 def test_functions_give(node, value) -> None:
     conditions = {
         "Long": {"Fn::Equals": [{"Ref": "Days"}, "30"]},
-        "Both": {"Fn::And": [{"Fn::Not": [{"Condition": "Long"}]},
-                             {"Fn::Or": [{"Condition": "Long"}, {"Fn::Equals": ["a", "a"]}]}]},
+        "Both": {
+            "Fn::And": [
+                {"Fn::Not": [{"Condition": "Long"}]},
+                {"Fn::Or": [{"Condition": "Long"}, {"Fn::Equals": ["a", "a"]}]},
+            ]
+        },
     }
     maps = {"M": {"eu-central-1": {"Size": 2}}}
     assert resolved(node, {"Days": "3"}, Conditions=conditions, Mappings=maps) == value
@@ -112,41 +125,105 @@ REFUSED = {
     "not JSON": ('{"Resources": ', "Template format error"),
     "not YAML": ("Resources: [", r"YAML not well-formed. \(line 1"),
     "a list": ("- a", "unsupported structure"),
-    "an alias": ("Resources: {A: &a {Type: AWS::SQS::Queue}, B: *a}", "YAML aliases are not allowed"),
+    "an alias": (
+        "Resources: {A: &a {Type: AWS::SQS::Queue}, B: *a}",
+        "YAML aliases are not allowed",
+    ),
     "deep": ("[" * 40_000, "nested too deeply"),
     "another version": (
-        template(QUEUE, AWSTemplateFormatVersion="2020-01-01"), "AWSTemplateFormatVersion"),
-    "an odd section": (template(QUEUE, Resource={}), r"Invalid template property or properties \[Resource\]"),
-    "a transform": (template(QUEUE, Transform="AWS::Serverless-2016-10-31"), "no transforms or macros"),
+        template(QUEUE, AWSTemplateFormatVersion="2020-01-01"),
+        "AWSTemplateFormatVersion",
+    ),
+    "an odd section": (
+        template(QUEUE, Resource={}),
+        r"Invalid template property or properties \[Resource\]",
+    ),
+    "a transform": (
+        template(QUEUE, Transform="AWS::Serverless-2016-10-31"),
+        "no transforms or macros",
+    ),
     "rules": (template(QUEUE, Rules={}), "knows no rules"),
     "no type": (template({"Q": {}}), "Every Resources object must contain a Type member"),
     "an odd name": (template({"a-b": QUEUE["Q"]}), "Resource name a-b is non alphanumeric"),
-    "an odd attribute": (template({"Q": QUEUE["Q"] | {"Props": {}}}), "Invalid template resource property 'Props'"),
-    "an odd type": (template({"Q": {"Type": "AWS::EC2::VPC"}}), r"Unrecognized resource types: \[AWS::EC2::VPC\]"),
-    "an odd property": (template({"Q": queue(Colour="red")}), r"extraneous key \[Colour\] is not permitted"),
-    "a missing property": (template({"P": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String"}}}),
-                           r"required key \[Value\] not found"),
-    "a snapshot": (template({"Q": QUEUE["Q"] | {"DeletionPolicy": "Snapshot"}}), "does not support DeletionPolicy Snapshot"),
-    "a ref to nothing": (template({"Q": queue(QueueName={"Ref": "Nobody"})}),
-                         r"Unresolved resource dependencies \[Nobody\] in the Resources block"),
-    "a dependency on nothing": (template({"Q": QUEUE["Q"] | {"DependsOn": "Nobody"}}), r"\[Nobody\] in the Resources"),
-    "an output of nothing": (template(QUEUE, Outputs={"O": {"Value": {"Ref": "Nobody"}}}), "in the Outputs block"),
-    "an odd attribute of a resource": (template(QUEUE, Outputs={"O": {"Value": {"Fn::GetAtt": "Q.Colour"}}}),
-                                       "does not support attribute type Colour in Fn::GetAtt"),
-    "an output without value": (template(QUEUE, Outputs={"O": {}}), "Every Outputs member must contain a Value object"),
+    "an odd attribute": (
+        template({"Q": QUEUE["Q"] | {"Props": {}}}),
+        "Invalid template resource property 'Props'",
+    ),
+    "an odd type": (
+        template({"Q": {"Type": "AWS::EC2::VPC"}}),
+        r"Unrecognized resource types: \[AWS::EC2::VPC\]",
+    ),
+    "an odd property": (
+        template({"Q": queue(Colour="red")}),
+        r"extraneous key \[Colour\] is not permitted",
+    ),
+    "a missing property": (
+        template({"P": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String"}}}),
+        r"required key \[Value\] not found",
+    ),
+    "a snapshot": (
+        template({"Q": QUEUE["Q"] | {"DeletionPolicy": "Snapshot"}}),
+        "does not support DeletionPolicy Snapshot",
+    ),
+    "a ref to nothing": (
+        template({"Q": queue(QueueName={"Ref": "Nobody"})}),
+        r"Unresolved resource dependencies \[Nobody\] in the Resources block",
+    ),
+    "a dependency on nothing": (
+        template({"Q": QUEUE["Q"] | {"DependsOn": "Nobody"}}),
+        r"\[Nobody\] in the Resources",
+    ),
+    "an output of nothing": (
+        template(QUEUE, Outputs={"O": {"Value": {"Ref": "Nobody"}}}),
+        "in the Outputs block",
+    ),
+    "an odd attribute of a resource": (
+        template(QUEUE, Outputs={"O": {"Value": {"Fn::GetAtt": "Q.Colour"}}}),
+        "does not support attribute type Colour in Fn::GetAtt",
+    ),
+    "an output without value": (
+        template(QUEUE, Outputs={"O": {}}),
+        "Every Outputs member must contain a Value object",
+    ),
     "a list as output": (template(QUEUE, Outputs={"O": {"Value": ["a"]}}), "must be a string"),
-    "a condition that is none": (template({"Q": QUEUE["Q"] | {"Condition": "C"}}), "Unresolved condition dependency C"),
+    "a condition that is none": (
+        template({"Q": QUEUE["Q"] | {"Condition": "C"}}),
+        "Unresolved condition dependency C",
+    ),
     "a resource that is not there": (
-        template({"Q": QUEUE["Q"] | {"Condition": "C"}, "P": queue(QueueName={"Fn::GetAtt": "Q.QueueName"})},
-                 Conditions={"C": {"Fn::Equals": ["a", "b"]}}), r"Unresolved resource dependencies \[Q\]"),
-    "a circle": (template({"A": queue(QueueName={"Fn::GetAtt": "B.QueueName"}), "B": queue(QueueName={"Fn::GetAtt": "A.QueueName"})}),
-                 r"Circular dependency between resources: \[A, B\]"),
-    "an odd function": (template({"Q": queue(QueueName={"Fn::Cidr": ["10.0.0.0/16", 2, 8]})}), "knows no Fn::Cidr"),
-    "a dynamic reference": (template({"Q": queue(QueueName="{{resolve:ssm:/name}}")}), "resolves no dynamic references"),
+        template(
+            {
+                "Q": QUEUE["Q"] | {"Condition": "C"},
+                "P": queue(QueueName={"Fn::GetAtt": "Q.QueueName"}),
+            },
+            Conditions={"C": {"Fn::Equals": ["a", "b"]}},
+        ),
+        r"Unresolved resource dependencies \[Q\]",
+    ),
+    "a circle": (
+        template(
+            {
+                "A": queue(QueueName={"Fn::GetAtt": "B.QueueName"}),
+                "B": queue(QueueName={"Fn::GetAtt": "A.QueueName"}),
+            }
+        ),
+        r"Circular dependency between resources: \[A, B\]",
+    ),
+    "an odd function": (
+        template({"Q": queue(QueueName={"Fn::Cidr": ["10.0.0.0/16", 2, 8]})}),
+        "knows no Fn::Cidr",
+    ),
+    "a dynamic reference": (
+        template({"Q": queue(QueueName="{{resolve:ssm:/name}}")}),
+        "resolves no dynamic references",
+    ),
     "too many": (MANY, "Number of resources, 501, is greater than maximum allowed, 500"),
-    "too long": (template(QUEUE, Description="x" * 51_200), "Member must have length less than or equal to 51200"),
+    "too long": (
+        template(QUEUE, Description="x" * 51_200),
+        "Member must have length less than or equal to 51200",
+    ),
     "nothing": ("", "Either Template URL or Template Body must be specified"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", REFUSED)
@@ -162,18 +239,33 @@ def test_bad_templates_are_refused_with_a_sentence(cloud, case) -> None:
 
 
 PARAMETERS = {
-    "one of AllowedValues": ({"AllowedValues": ["a", "b"]}, "c", "'P' must be one of AllowedValues"),
+    "one of AllowedValues": (
+        {"AllowedValues": ["a", "b"]},
+        "c",
+        "'P' must be one of AllowedValues",
+    ),
     "pattern": ({"AllowedPattern": "[a-z]+"}, "A1", r"'P' must match pattern \[a-z\]\+"),
-    "described": ({"AllowedPattern": "[a-z]+", "ConstraintDescription": "letters only"}, "1",
-                  "P failed to satisfy constraint: letters only"),
+    "described": (
+        {"AllowedPattern": "[a-z]+", "ConstraintDescription": "letters only"},
+        "1",
+        "P failed to satisfy constraint: letters only",
+    ),
     "short": ({"MinLength": 3}, "ab", "must contain at least 3 characters"),
     "long": ({"MaxLength": "3"}, "abcd", "must contain at most 3 characters"),
     "no number": ({"Type": "Number"}, "ten", "'P' must be a number"),
     "low": ({"Type": "Number", "MinValue": 5}, "4", "must be a number not less than 5"),
-    "high": ({"Type": "List<Number>", "MaxValue": 5}, "4, 6", "must be a number not greater than 5"),
+    "high": (
+        {"Type": "List<Number>", "MaxValue": 5},
+        "4, 6",
+        "must be a number not greater than 5",
+    ),
     "a bad pattern": ({"AllowedPattern": "["}, "a", "constraints of parameter P cannot be read"),
-    "an odd type": ({"Type": "AWS::EC2::VPC::Id"}, "vpc-1", "takes no parameter of type AWS::EC2::VPC::Id"),
-}  # fmt: skip
+    "an odd type": (
+        {"Type": "AWS::EC2::VPC::Id"},
+        "vpc-1",
+        "takes no parameter of type AWS::EC2::VPC::Id",
+    ),
+}
 
 
 @pytest.mark.parametrize("case", PARAMETERS)
@@ -185,7 +277,12 @@ def test_parameters_are_held_to_what_is_declared(case) -> None:
 
 
 def test_parameters_that_are_missing_or_unknown_are_named() -> None:
-    body = {"Parameters": {"A": {"Type": "String"}, "B": {"Type": "CommaDelimitedList", "Default": "x, y"}}}
+    body = {
+        "Parameters": {
+            "A": {"Type": "String"},
+            "B": {"Type": "CommaDelimitedList", "Default": "x, y"},
+        }
+    }
     with pytest.raises(AwsError, match=r"Parameters: \[A\] must have values"):
         parameters.values(body, {})
     with pytest.raises(AwsError, match=r"Parameters: \[C\] do not exist in the template"):
@@ -196,11 +293,14 @@ def test_parameters_that_are_missing_or_unknown_are_named() -> None:
 def test_iam_needs_a_capability(cloud) -> None:
     formation = cloud.client("cloudformation")
     named = {"Type": "AWS::IAM::Role", "Properties": ROLE["Properties"] | {"RoleName": "r"}}
-    for role, given, wanted in ((ROLE, [], "CAPABILITY_IAM"),
-                                (named, ["CAPABILITY_IAM"], "CAPABILITY_NAMED_IAM")):
+    for role, given, wanted in (
+        (ROLE, [], "CAPABILITY_IAM"),
+        (named, ["CAPABILITY_IAM"], "CAPABILITY_NAMED_IAM"),
+    ):
         with pytest.raises(ClientError, match=rf"Requires capabilities : \[{wanted}\]"):
-            formation.create_stack(StackName="iam", TemplateBody=template({"Role": role}),
-                                   Capabilities=given)
+            formation.create_stack(
+                StackName="iam", TemplateBody=template({"Role": role}), Capabilities=given
+            )
     summary = formation.get_template_summary(TemplateBody=template({"Role": named}))
     assert summary["Capabilities"] == NAMED
     assert summary["CapabilitiesReason"].endswith("[AWS::IAM::Role]")
@@ -209,12 +309,20 @@ def test_iam_needs_a_capability(cloud) -> None:
 
 def test_a_template_comes_from_this_clouds_s3_by_the_callers_right(cloud) -> None:
     s3, formation = cloud.client("s3"), cloud.client("cloudformation")
-    s3.create_bucket(Bucket="templates", CreateBucketConfiguration={
-        "LocationConstraint": cloud.region})
+    s3.create_bucket(
+        Bucket="templates", CreateBucketConfiguration={"LocationConstraint": cloud.region}
+    )
     s3.put_object(Bucket="templates", Key="q.json", Body=template(QUEUE).encode())
     url = "https://templates.s3.eu-central-1.amazonaws.com/q.json"
     assert formation.validate_template(TemplateURL=url)["Parameters"] == []
-    nobody = cloud.identity("nobody", [{"Version": "2012-10-17", "Statement": [
-        {"Effect": "Allow", "Action": "cloudformation:*", "Resource": "*"}]}])
+    nobody = cloud.identity(
+        "nobody",
+        [
+            {
+                "Version": "2012-10-17",
+                "Statement": [{"Effect": "Allow", "Action": "cloudformation:*", "Resource": "*"}],
+            }
+        ],
+    )
     with pytest.raises(ClientError, match=r"S3 error: .*AccessDenied"):
         cloud.client("cloudformation", nobody).create_stack(StackName="url", TemplateURL=url)
