@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from autograder.verdict import Moment
 from autograder.webpage import escaped, folded
 
-WIDTH, LEFT, ROW, TOP, FOOT = 480, 118, 22, 8, 22  # units of the picture
+WIDTH, LEFT, RIGHT, ROW, TOP, FOOT = 360, 96, 70, 24, 8, 24  # units of the picture
 STYLE = """
-.strip svg { min-width: 20rem; max-width: 44rem; font: 11px system-ui, sans-serif; }
+.strip svg { min-width: 18rem; max-width: 40rem; font: 12px system-ui, sans-serif; }
 .strip text { fill: var(--ink); } .strip .bar { fill: var(--bar); }
 .strip .soft { fill: var(--soft); } .strip .line { stroke: var(--line); }
 .strip .cut { stroke: var(--second); stroke-width: 2; }
@@ -60,7 +60,7 @@ def strip(moments: Sequence[Moment]) -> str:
 def _places(moments: Sequence[Moment], timed: bool) -> Mapping[int, float]:
     """Return where each moment stands: by its time, or by its number where there is none."""
     last = (moments[-1].at if timed else len(moments) - 1) or 1
-    room = WIDTH - LEFT - 70
+    room = WIDTH - LEFT - RIGHT
     return {i: round(LEFT + room * (m.at if timed else i) / last, 1) for i, m in enumerate(moments)}
 
 
@@ -79,7 +79,7 @@ def _row(moments: Sequence[Moment], where: Mapping[int, float], top: int, progra
     label = f"{program}  {own[0][1].text}"
     marks = "".join(_mark(where[i], middle, m.text) for i, m in own if m.kind == "signalled")
     return (
-        f'<text x="0" y="{middle + 4}">{escaped(label[:19])}</text>'
+        f'<text x="0" y="{middle + 4}">{escaped(label[:15])}</text>'
         f'<rect class="bar" x="{begin}" y="{middle - 5}" width="{max(end - begin, 2):.1f}"'
         f' height="10" rx="2"/><text class="soft" x="{end + 5:.1f}" y="{middle + 4}">'
         f"{escaped(said)}</text>{marks}"
@@ -94,7 +94,7 @@ def _mark(x: float, y: int, text: str) -> str:
 
 def _axis(moments: Sequence[Moment], height: int, timed: bool) -> str:
     y = height - FOOT + 6
-    right = WIDTH - 70
+    right = WIDTH - RIGHT
     ends = ("0 s", f"{moments[-1].at:.1f} s") if timed else ("first", "last")
     return (
         f'<path class="line" d="M{LEFT} {y}H{right}"/>'
