@@ -16,6 +16,14 @@ from infra.cloud.inside import Inside
 LONGEST = 12 * 3600
 
 
+def own_client(
+    inside: Inside, caller: Caller, service: str, region: str = "", **config: Any
+) -> Any:
+    """Return a boto3 client with the caller's own credentials: a session cannot ask IAM."""
+    secret, token = inside.door.keys.credentials(caller.key_id)
+    return inside._client(service, caller.key_id, secret, token, config, region)
+
+
 def client(
     inside: Inside, caller: Caller, service: str, region: str = "", **config: Any
 ) -> Any:

@@ -33,7 +33,7 @@ def cloud():
 
 @pytest.fixture
 def formation(cloud):
-    return cloud.client("cloudformation")
+    return cloud.client("cloudformation", read_timeout=600)  # a first call may load a lot
 
 
 def test_one_of_every_type_is_made_found_unchanged_and_deleted(cloud, formation) -> None:

@@ -19,7 +19,7 @@ def cloud():
 
 @pytest.fixture
 def formation(cloud):
-    return cloud.client("cloudformation")
+    return cloud.client("cloudformation", read_timeout=600)  # a first call may load a lot
 
 
 def changes(formation, stack: str, name: str, body: str, **more: object) -> list[tuple[str, ...]]:

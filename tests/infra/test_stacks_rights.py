@@ -22,7 +22,7 @@ def cloud():
 
 @pytest.fixture
 def formation(cloud):
-    return cloud.client("cloudformation")
+    return cloud.client("cloudformation", read_timeout=600)  # a first call may load a lot
 
 
 def test_what_the_caller_may_not_do_the_stack_cannot(cloud, formation) -> None:
@@ -53,6 +53,19 @@ def test_a_role_does_what_the_caller_may_not(cloud, formation) -> None:
     who_else = cloud.identity("other", [allow(["cloudformation:DeleteStack"])])
     cloud.client("cloudformation", who_else).delete_stack(StackName="by-role")
     assert "by-role" not in cloud.state("s3")  # the stack's role deletes, too
+
+
+def test_a_user_makes_roles_through_a_stack_but_not_beyond_its_rights(cloud, formation) -> None:
+    role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": TRUST}}
+    for name, rights, end in (
+        ("maker", ["cloudformation:*", "iam:*"], "CREATE_COMPLETE"),
+        ("looker", ["cloudformation:*", "iam:Get*"], "ROLLBACK_COMPLETE"),
+    ):
+        who = cloud.identity(name, [allow(rights)])
+        cloud.client("cloudformation", who).create_stack(
+            StackName=name, Capabilities=["CAPABILITY_IAM"], TemplateBody=template({"Role": role}))
+        assert status(formation, name) == end
+    formation.delete_stack(StackName="maker")
 
 
 def test_handing_over_a_role_is_a_right(cloud) -> None:

@@ -68,7 +68,7 @@ class Request:
             return self.inside.client(
                 service, role, "AWSCloudFormation", region=self.call.region
             )
-        return behalf.client(self.inside, self.call.caller, service, self.call.region)
+        return behalf.own_client(self.inside, self.call.caller, service, self.call.region)
 
     def template(self, old: Stack | None = None) -> tuple[str, dict[str, Any]]:
         """Return the template that a request brings, as text and parsed."""
