@@ -94,7 +94,7 @@ def parts(scratch: Path) -> list[Part]:
         Part(
             "aws-cli",
             "CloudFormation on the embedded cloud, by the AWS CLI",
-            (python, "tests/infra/on_awscli.py"),
+            (python, "-m", "tests.infra.on_awscli"),
         ),
         Part("sync", "generated files match their sources", (ladder, "sync", "--check")),
         Part("lint", "every lab and lesson keeps the rules", (ladder, "lint")),
