@@ -45,7 +45,7 @@ MEANINGS = (
             "NewConnectionError", "NameResolutionError", "Temporary failure in name resolution",
             "Network is unreachable", "ConnectTimeout", "Connection refused", "Read timed out",
             "ProxyError", "Max retries exceeded",
-        ),  # fmt: skip
+        ),
         "No package index can be reached. Check the connection (behind a proxy or a mirror: what "
         "pip is told), then run the same command again; what was downloaded is kept.   "
         ".venv/bin/python -m pip config list",
