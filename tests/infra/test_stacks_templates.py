@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from infra.cloud.errors import AwsError
 from infra.cloud.fixtures import loopback, private_cloud
 from infra.cloud.stacks import parameters
+from infra.cloud.stacks.compare import same
 from infra.cloud.stacks.intrinsics import Resolver, pseudo
 from infra.cloud.stacks.template import order, parse
 from tests.infra.stacks import NAMED, queue, template
@@ -98,6 +99,26 @@ def test_functions_refuse(node, words) -> None:
         resolved(node, Conditions={"Loop": {"Fn::Not": [{"Condition": "Loop"}]}})
 
 
+def test_conditions_that_ask_in_pairs_are_asked_once() -> None:
+    conditions: dict[str, object] = {"C0": {"Fn::Equals": ["a", "a"]}}
+    for number in range(1, 80):
+        inner = {"Condition": f"C{number - 1}"}
+        conditions[f"C{number}"] = {"Fn::And": [inner, inner]}
+    assert resolved({"Fn::If": ["C79", "yes", "no"]}, Conditions=conditions) == "yes"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "agree"),
+    [
+        (5, "5", True), (True, "true", True), (0.5, "0.50", True), (5, "5.0", True),
+        (1234567890123, "1234567890123", True), ("007", 7, False), (10**400, "1", False),
+        ("a", "A", False), ([1], ["1"], True), ({"a": 1}, {"a": "1"}, True), ({"a": 1}, {}, False),
+    ],
+)
+def test_values_agree_as_templates_write_them(one, other, agree) -> None:
+    assert same(one, other) == agree
+
+
 def test_yaml_has_its_short_forms_and_keeps_dates() -> None:
     found = parse("""
 AWSTemplateFormatVersion: 2010-09-09
@@ -129,6 +150,9 @@ REFUSED = {
         "Resources: {A: &a {Type: AWS::SQS::Queue}, B: *a}",
         "YAML aliases are not allowed",
     ),
+    "deep JSON": (
+        '{"Resources": {"Q": {"Type": "AWS::SQS::Queue", "Metadata": '
+        + "[" * 300 + "]" * 300 + "}}}", "nested too deeply"),
     "deep": ("[" * 40_000, "nested too deeply"),
     "another version": (
         template(QUEUE, AWSTemplateFormatVersion="2020-01-01"),

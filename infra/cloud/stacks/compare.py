@@ -12,6 +12,7 @@ from typing import Any
 
 from infra.cloud.stacks.kinds import ALWAYS, Kind
 
+_LARGE = 10**15  # what has more digits is no amount of anything
 # Properties that hold a document: in it every key counts, not only those of the template.
 _WHOLE = re.compile(r"(Document|Policy|Policies|Definition|String|Pattern|Variables|Parameters)$")
 
@@ -37,10 +38,12 @@ def plain(value: Any) -> Any:
     """Return a scalar as the text that templates and services agree on."""
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, int | float):
+    if isinstance(value, int):
+        return str(value) if abs(value) < _LARGE else value
+    if isinstance(value, float):
         return f"{value:.12g}"
-    if isinstance(value, str) and re.fullmatch(r"-?(0|[1-9]\d{0,14})(\.\d+)?", value):
-        return f"{float(value):.12g}"
+    if isinstance(value, str) and re.fullmatch(r"-?(0|[1-9]\d{0,14})(\.\d{1,20})?", value):
+        return f"{float(value):.12g}" if "." in value else value
     return value
 
 

@@ -38,6 +38,7 @@ class Resolver:
     exports: Mapping[str, str] = field(default_factory=dict)
     imported: set[str] = field(default_factory=set)
     asking: list[str] = field(default_factory=list)
+    answers: dict[str, bool] = field(default_factory=dict)
 
     def value(self, node: Any) -> Any:
         """Return a piece of the template with every function resolved."""
@@ -71,11 +72,13 @@ class Resolver:
             raise invalid(f"Template format error: Unresolved condition dependency {name}")
         if name in self.asking:
             raise invalid(f"Circular dependency between conditions: [{', '.join(self.asking)}]")
-        self.asking.append(name)
-        try:
-            return bool(self.value(conditions[name]))
-        finally:
-            self.asking.pop()
+        if name not in self.answers:  # asked once: conditions that ask in pairs would double
+            self.asking.append(name)
+            try:
+                self.answers[name] = bool(self.value(conditions[name]))
+            finally:
+                self.asking.pop()
+        return self.answers[name]
 
     def holds(self, part: Mapping[str, Any]) -> bool:
         """Whether a resource or an output is there at all."""

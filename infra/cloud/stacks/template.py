@@ -118,6 +118,8 @@ def _short(loader: Any, tag: str, node: Any) -> dict[str, Any]:
 def _check(found: Any) -> None:
     if not isinstance(found, dict):
         raise malformed("unsupported structure.")
+    if _deeper(found, _DEEPEST):
+        raise RecursionError
     if not isinstance(found.get("Resources"), dict) or not found["Resources"]:
         raise malformed("At least one Resources member must be defined.")
     _check_sections(found)
@@ -128,6 +130,11 @@ def _check(found: Any) -> None:
     for name, one in (found.get("Outputs") or {}).items():
         _check_part("Output", name, one, "Value")
     _check_references(found)
+
+
+def _deeper(node: Any, levels: int) -> bool:
+    inner = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    return levels < 0 or any(_deeper(one, levels - 1) for one in inner)
 
 
 def _check_sections(found: Mapping[str, Any]) -> None:
