@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import atexit
 import os
-import runpy
 import signal
 import sys
 import threading
 import traceback
 from collections.abc import Sequence
+from types import ModuleType
 from typing import NoReturn
 
 
@@ -24,7 +24,7 @@ def run(argv: Sequence[str]) -> NoReturn:
     sys.stdin = open(0, closefd=False)  # noqa: SIM115  lives as long as the process
     code = 0
     try:
-        runpy.run_path(argv[0], run_name="__main__")
+        _execute(os.path.abspath(argv[0]))
     except SystemExit as error:
         code = status(error.code)
     except BaseException:
@@ -32,6 +32,19 @@ def run(argv: Sequence[str]) -> NoReturn:
         code = 1
     finish()
     os._exit(code & 0xFF)
+
+
+def _execute(path: str) -> None:
+    """Run a file as the main module: its `__file__` is absolute, sys.argv[0] is as it was typed.
+
+    runpy.run_path makes the two the same.
+    """
+    main = ModuleType("__main__")
+    main.__file__ = path
+    sys.modules["__main__"] = main
+    with open(path, "rb") as file:
+        text = file.read()
+    exec(compile(text, path, "exec"), main.__dict__)
 
 
 def status(code: object) -> int:

@@ -40,6 +40,8 @@ def test_it_is_the_program_it_seems_to_be(box: Box) -> None:
         box,
         """
         import os, sys, other
+        assert __file__ == os.path.abspath("main.py"), __file__
+        assert sys.modules["__main__"].os is os
         print(__name__, sys.argv, other.NAME, os.environ["LEVEL"], sys.stdin.read())
         """,
         "--seed", "7",
