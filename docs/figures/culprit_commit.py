@@ -40,23 +40,23 @@ def worked() -> ModuleType:
 
 def strip() -> Figure:
     """Bars: a history with two bad stretches, and where two searches begin and end."""
-    spring, culprit, release, head = (100, 168), 238, 207, 259
+    christmas, culprit, release, head = (100, 168), 238, 207, 259
     broken = {*range(227, 235), 41, 42, 131, 190, 191, 245}
     figure = Figure((8, 2.4), layout="constrained")
     axes = figure.subplots()
     for place in range(head + 1):
-        bad = spring[0] <= place < spring[1] or place >= culprit
+        bad = christmas[0] <= place < christmas[1] or place >= culprit
         colour = MUTE if place in broken else BAD if bad else GOOD
         axes.add_patch(Rectangle((place, 0), 1, 1, color=colour, lw=0))
     told = (
-        (0, head, 1.35, "from the first commit: ends in the spring"),
+        (0, head, 1.35, "from the first commit: ends at Christmas"),
         (release, head, -1.25, "from the last good release"),
     )
     for start, end, height, text in told:
         ends = {"arrowstyle": "|-|", "lw": 0.8}
         axes.annotate("", (start, height), (end, height), arrowprops=ends)
         axes.text((start + end) / 2, height + 0.18, text, ha="center", va="bottom")
-    for place, text in ((spring[0], "spring"), (culprit, "culprit")):
+    for place, text in ((christmas[0], "Christmas"), (culprit, "culprit")):
         axes.text(place, -0.12, text, ha="center", va="top")
     axes.set_xlim(-3, head + 3)
     axes.set_ylim(-1.6, 2.1)

@@ -18,7 +18,11 @@ def finds_the_commit(searches, history):
         "that commit cannot be imported. What does it say of the promises?"
     )
     assert not 90 < found.place < 180, (
-        "that commit belongs to the spring. Which commit is the last at which promises were right?"
+        "that commit belongs to Christmas. Which commit is the last at which promises were right?"
+    )
+    assert found.place != history.sound + 1, (
+        "the first commit after a good release, as if each answer had been bad. Is your command"
+        " found inside the repository, and which runs say nothing?"
     )
     assert found.place == history.culprit, "it happened at another commit. Which runs can be wrong?"
 
@@ -47,8 +51,13 @@ def tests_tell_right_from_wrong(trials):
     """The tests fail on 12 of 15 wrong packages, the learner's own too, and on no right one."""
     mutants, rewrites = trials.mutants(15), trials.rewrites(3)
     codes = trials.run([*mutants, *rewrites])
+    assert set(codes) <= {0, 1}, (
+        "pytest cannot read test_promise.py beside one of the packages, or finds no test in it."
+        " What do you import besides promise?"
+    )
     assert codes[15:] == [0, 0, 0], (
-        "the tests fail on a package that keeps the contract. What do they test besides promises?"
+        "a test fails on a package that keeps the contract. Is each expected hour the contract's,"
+        " and do you test promises only?"
     )
     assert codes[0] == 1, "the tests pass on the package with your culprit in it"
     caught = sum(code == 1 for code in codes[:15])
@@ -58,4 +67,7 @@ def tests_tell_right_from_wrong(trials):
 @check(points=2, observes="artifact", after="keeps_the_contract")
 def is_typed(typed):
     """The package passes mypy --strict, without Any and without type: ignore."""
-    assert typed.wait() == 0, "mypy --strict --disallow-any-explicit has remarks on eta/promise.py"
+    assert typed.wait() == 0, (
+        "mypy --strict --disallow-any-explicit has remarks on eta/promise.py, or on a caller with"
+        " a parcel as in complaint.json"
+    )

@@ -21,10 +21,11 @@ from typing import Any
 import numpy as np
 from larkmoor import stream
 
-from autograder import fixture, given
+from autograder import LearnerError, fixture, given
 
 COMMITS = (250, 290)
-SPRING, MENDED = (92, 108), (162, 176)  # the weeks in which the promise was wrong before
+LAST = 1_773_415_800  # the newest commit: 13 March 2026, half past four
+CHRISTMAS, MENDED = (92, 108), (162, 176)  # the weeks in which the promise was wrong before
 UNRELEASED = 52  # commits since the last release that kept its promises
 CULPRIT = (30, 36)  # so many commits after that release: far from both ends
 FRIDAY = range(20, 28)  # a run of commits that cannot be imported, where halving asks first
@@ -222,6 +223,7 @@ HEAD = '''"""When will it be there? The rules are in CONTRACT.md."""
 import math
 from datetime import datetime, timedelta
 
+
 '''
 PROMISE = '''
 
@@ -278,6 +280,11 @@ class History:
     cases: list[dict[str, Any]]
     hashes: list[str] = field(default_factory=list)
     stream: bytes = b""
+
+    @property
+    def sound(self) -> int:
+        """The last release that kept its promises."""
+        return self.releases[-2]
 
     @property
     def answer(self) -> str:
@@ -344,8 +351,10 @@ def write_history(seed: int, name: str) -> History:
     culprit = sound + int(rng.integers(*CULPRIT))
     releases = [*range(sound % 13, sound + 1, 13), last - 9]
     places = {
-        int(rng.integers(*SPRING)): "wrong", int(rng.integers(*MENDED)): "mended", culprit: "wrong",
-    }  # fmt: skip
+        int(rng.integers(*CHRISTMAS)): "wrong",
+        int(rng.integers(*MENDED)): "mended",
+        culprit: "wrong",
+    }
     keep = {0, culprit - 1, culprit, culprit + 1, last, *places, *releases}
     broken = unbuildable(rng, culprit, sound) - keep
     words = spelled(rng)
@@ -499,9 +508,10 @@ def first(words: Words) -> Commit:
 def record(history: History, rng: np.random.Generator) -> None:
     """Give the commits authors and times, and with them their hashes and the import stream."""
     parts, tree, parent = [], dict[str, bytes](), ""
-    moment = 1_730_000_000
+    gaps = rng.integers(3, 90, len(history.commits)) * 900
+    moment = LAST - int(gaps.sum())
     for place, commit in enumerate(history.commits):
-        moment += int(rng.integers(3, 90)) * 3600 // 4
+        moment += int(gaps[place])
         person = str(rng.choice(PEOPLE))
         who = f"{person} <{person.split()[0].lower()}@larkmoor.example> {moment} +0100"
         tree |= {path: text.encode() for path, text in commit.files.items()}
@@ -585,6 +595,13 @@ def desk_history(history: History) -> bytes:
 def desk_complaint(history: History) -> list[dict[str, Any]]:
     """Return what customers service wrote down."""
     return history.cases
+
+
+@given("parcels.json")
+@fixture
+def desk_parcels(history: History) -> list[dict[str, Any]]:
+    """Return the parcels of the complaint, as the package reads them."""
+    return [case["parcel"] for case in history.cases]
 
 
 @given("CONTRACT.md")
@@ -674,8 +691,8 @@ class Found:
 class Searches:
     """Runs the learner's search on repositories of the judge's."""
 
-    def __init__(self, work: Any, table: Any, rng: np.random.Generator) -> None:
-        self.work, self.table, self.rng = work, table, rng
+    def __init__(self, work: Any, table: Any, rng: np.random.Generator, graded: bool) -> None:
+        self.work, self.table, self.rng, self.graded = work, table, rng, graded
 
     def on(self, history: History, name: str) -> Found:
         """Unpack a repository, let find.py look for its culprit, and read what it wrote."""
@@ -698,17 +715,31 @@ class Searches:
             thread.join()
             service.server_close()
         known = {commit.digest for commit in history.commits}
+        if code:
+            self.explain(done)
+            return Found(code, -1, 0, 0)
         named = self.work.read("culprit.txt", 200).decode(errors="replace").strip()
         place_of = {name: place for place, name in enumerate(history.hashes)}
         return Found(
             code, place_of.get(named, -1), len(known & set(service.asked)), len(service.asked)
         )
 
+    def explain(self, done: Any) -> None:
+        """On the desk, show what a search that failed said last; a gap is a gap."""
+        if self.graded:
+            return
+        lines = done.output().decode(errors="replace").strip().splitlines()
+        if lines and lines[-1].startswith("NotImplementedError"):
+            raise LearnerError("NotImplementedError", lines[-1], "find.py")
+        print("\n".join(lines[-12:]), file=sys.stderr)
+
 
 @fixture
-def searches(work: Any, table: dict[str, dict[str, int]], rng: np.random.Generator) -> Searches:
+def searches(
+    work: Any, table: dict[str, dict[str, int]], rng: np.random.Generator, graded: bool
+) -> Searches:
     """Return what runs find.py."""
-    return Searches(work, table, rng)
+    return Searches(work, table, rng, graded)
 
 
 # ---------------------------------------------------------------- the learner's tests, tested

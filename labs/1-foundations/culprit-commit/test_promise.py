@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import pytest
+
 from eta.promise import promise
 
 ROADS = {"Aarhus": {"Vejle": 60, "Odense": 61}, "Vejle": {"Aarhus": 90}}
@@ -16,7 +18,8 @@ PARCEL = {
 
 def promised(**changes: object) -> str:
     """Return the promise for an easy parcel (a Tuesday, two hours) with some changes."""
-    moment = promise({**PARCEL, **changes}, ROADS)
+    parcel: Any = {**PARCEL, **changes}
+    moment = promise(parcel, ROADS)
     assert isinstance(moment, datetime)
     return moment.isoformat(timespec="minutes")
 

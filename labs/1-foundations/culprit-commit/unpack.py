@@ -1,6 +1,6 @@
 """Makes a git repository of a stream.
 
-    python unpack.py history.fi eta-history
+    python unpack.py history.fi ../eta-history
 """
 
 from __future__ import annotations

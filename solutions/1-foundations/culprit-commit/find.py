@@ -22,7 +22,8 @@ Case = dict[str, Any]
 def git(repository: Path, *words: str) -> str:
     """Return what git prints."""
     command = ["git", "-C", str(repository), *words]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return done.stdout.strip()
 
 
 def promises(repository: Path, cases: list[Case]) -> subprocess.CompletedProcess[str]:
@@ -30,7 +31,7 @@ def promises(repository: Path, cases: list[Case]) -> subprocess.CompletedProcess
     parcels = repository / ".git" / "parcels.json"
     parcels.write_text(json.dumps([case["parcel"] for case in cases]))
     command = [sys.executable, "-B", "-m", "eta", str(parcels)]
-    return subprocess.run(command, cwd=repository, capture_output=True, text=True)
+    return subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
 
 
 def verdict(repository: Path, cases: list[Case]) -> int:
