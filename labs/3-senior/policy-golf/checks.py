@@ -39,26 +39,26 @@ def the_next_month_passes(desk):
 @check(points=3, observes="cloud", must=True, after="the_recorded_month_passes")
 def what_lies_beside_is_refused(desk):
     """Sixty calls next to the work are refused, twenty of them published nowhere."""
-    account = desk.account("notify")
+    account = desk.account()
     for role in ("assessor", "cashier", "releaser"):
         for call in desk.probes(role):
             assert account.refuses(role, call), (
                 f"the {role} was let in beside its work. Which family of calls.json has a sibling?"
             )
-        account.live_through(role, desk.month(role, later=True))
+        account.live_through(role, desk.month(role, later=False))
 
 
 @check(points=4, observes="cloud", must=True, after="the_recorded_month_passes")
 def no_way_up(desk):
     """Of six ways from these roles to an administrator's rights none is left; releases go on."""
     ways = desk.ways()
-    account = desk.account("notify")
+    account = desk.account()
     for role in ("assessor", "cashier", "releaser"):
         for name in ways:
             assert not desk.leads_up(account, role, name), (
                 f"the {role} became an administrator. Which right of its hands out rights?"
             )
-    account.live_through("releaser", desk.month("releaser", later=True))
+    account.live_through("releaser", desk.month("releaser", later=False))
 
 
 @check(points=1, observes="artifact", after="the_next_month_passes")

@@ -235,7 +235,7 @@ def new_function(name: str, role: str) -> dict[str, Any]:
     """What makes a function."""
     return {
         "FunctionName": name, "Role": role, "Runtime": "python3.12", "Handler": "app.handler",
-        "Code": {"ZipFile": "(zip)"},
+        "Code": {"ZipFile": "(zip)"}, "MemorySize": 512, "Timeout": 60,
     }  # fmt: skip
 
 
@@ -379,7 +379,7 @@ def _beside_cashier(of: Site, when: dict[str, str]) -> dict[str, list[Call]]:
             s3("delete_object", bank, f"outbox/{paper}"),
         ],
         "listing more than a month": [
-            *_listings(bank, ("", "receipts/", "outbox/", "keys/")),
+            *_listings(bank, ("keys/", "", "receipts/", "outbox/")),
             *_listings(claims, ("", "verdicts/", f"photos/{now}/")),
         ],
         "looking into other rows": [
@@ -406,7 +406,7 @@ def _beside_cashier(of: Site, when: dict[str, str]) -> dict[str, list[Call]]:
 def _beside_releaser(of: Site, when: dict[str, str]) -> dict[str, list[Call]]:
     name, builds, tag = of["functions"], of["builds"], of["tag"]
     audit, resize = {"FunctionName": f"claims-audit-{tag}"}, {"FunctionName": f"{name}-resize"}
-    legacy, zipped = {"FunctionName": f"{name}-legacy"}, {"ZipFile": "(zip)"}
+    payroll, zipped = {"FunctionName": f"payroll-{tag}"}, {"ZipFile": "(zip)"}
     role = run_role(of, f"{name}-more")
     bare = {key: value for key, value in role.items() if key != "PermissionsBoundary"}
     run = {"RoleName": f"{name}-resize"}
@@ -420,18 +420,17 @@ def _beside_releaser(of: Site, when: dict[str, str]) -> dict[str, list[Call]]:
         ],
         "other functions": [
             ["lambda", "update_function_code", audit | zipped],
-            ["lambda", "get_function_configuration", {"FunctionName": f"payroll-{tag}"}],
-            ["lambda", "update_function_code", legacy | zipped],
-            ["lambda", "publish_version", legacy],
+            ["lambda", "get_function_configuration", payroll],
+            ["lambda", "update_function_code", payroll | zipped],
+            ["lambda", "publish_version", audit],
         ],
         "running and ruining": [
             ["lambda", "invoke", resize | {"InvocationType": "DryRun"}],
             ["lambda", "update_function_configuration", resize | {"Timeout": 900}],
-            ["lambda", "get_function", resize], ["lambda", "delete_function", legacy],
+            ["lambda", "get_function", resize], ["lambda", "delete_function", payroll],
         ],
         "roles outside the fence": [
             ["iam", "create_role", bare],
-            ["iam", "create_role", role | {"PermissionsBoundary": fence_arn(of, "-open")}],
             ["iam", "create_role", role | {"Path": "/", "RoleName": f"friend-{tag}"}],
             ["iam", "put_role_policy", {"RoleName": f"{name}-legacy", **little}],
         ],
