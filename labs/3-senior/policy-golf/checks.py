@@ -42,7 +42,7 @@ def what_lies_beside_is_refused(desk):
     account = desk.account()
     for role in ("assessor", "cashier", "releaser"):
         for call in desk.probes(role):
-            assert account.refuses(role, call), (
+            assert desk.refused(account, role, call), (
                 f"the {role} was let in beside its work. Which family of calls.json has a sibling?"
             )
         account.live_through(role, desk.month(role, later=False))

@@ -1262,8 +1262,20 @@ class Desk:
         return list(WAYS)
 
     def leads_up(self, account: Account, role: str, name: str) -> bool:
-        """Does this way lead this role up?"""
-        return WAYS[name](account, account.sessions[role], role)
+        """Does this way lead this role up? On the desk, which is public, say which it was."""
+        if WAYS[name](account, account.sessions[role], role):
+            assert self.graded, f"the {role} became an administrator: {name}"
+            return True
+        return False
+
+    def refused(self, account: Account, role: str, call: Call) -> bool:
+        """Is a call beside the work refused? On the desk, name it if it was published."""
+        if account.refuses(role, call):
+            return True
+        shown = call in told(self.of, self.seed)[role]["refused"]
+        text = f"{call[0]} {call[1]} {json.dumps(call[2])[:160]}"
+        assert self.graded or not shown, f"the {role} was let in beside its work: {text}"
+        return False
 
     def surplus(self) -> dict[str, list[Cell]]:
         """The cells that each role may ask for and need not."""
