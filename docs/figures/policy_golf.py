@@ -75,9 +75,11 @@ def arrow(axes: Axes, one: str, other: str, right: str, up: bool) -> None:
     along = 0.75 if other == "resize runs as" else 0.5
     words = re.sub(r"^(\w+):", r"\1:\n", right)
     words = re.sub(r" (on|from before|lets all|that is) ", r"\n\1 ", words)
-    axes.text(x + (to_x - x) * along, y + (to_y - y) * along, words, ha="center", va="center", fontsize=8.5, color=colour,
-              bbox={"facecolor": "#fbfaf7", "edgecolor": "none", "pad": 0.6},
-              linespacing=1.05)  # fmt: skip
+    axes.text(
+        x + (to_x - x) * along, y + (to_y - y) * along, words, ha="center", va="center",
+        fontsize=8.5, color=colour, linespacing=1.05,
+        bbox={"facecolor": "#fbfaf7", "edgecolor": "none", "pad": 0.6},
+    )  # fmt: skip
 
 
 def paths(code: ModuleType) -> Figure:
