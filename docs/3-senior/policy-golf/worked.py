@@ -56,8 +56,8 @@ def allow(actions: Iterable[str], *places: str) -> dict[str, Any]:
 
 # --8<-- [start:people]
 PEOPLE = {
-    "nobody has looked: *:*": [allow(["*"], "*")],
-    "the service: s3:*": [allow(["s3:*"], "readings/*", "alarms/*", "reports/*")],
+    "nobody has looked": [allow(["*"], "*")],
+    "every action, in its folders": [allow(["s3:*"], "readings/*", "alarms/*", "reports/*")],
     "the verbs it uses, everywhere": [allow(["s3:GetObject", "s3:PutObject"], "*")],
     "the transcript": [allow([action], arn.removeprefix("arn:aws:s3:::depot/"))
                        for action, arn in sorted(RECORDED)],

@@ -1,4 +1,4 @@
-"""Three roles with *:* : what they need next month, what lies beside it, and six ways up."""
+"""Three roles: what they need next month, what lies beside that, and six ways up."""
 
 from autograder import check
 
