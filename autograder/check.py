@@ -13,7 +13,7 @@ from autograder.errors import ManifestError, suggest
 
 SOURCES = ("returned", "cloud", "kernel", "wire", "artifact")
 BUILT_IN = (
-    "work", "pristine", "seed", "rng", "learner", "desk_seed", "solution", "graded",
+    "work", "pristine", "seed", "rng", "learner", "desk_seed", "solution", "graded", "papers",
 )  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])

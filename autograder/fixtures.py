@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from autograder.check import parameters
 from autograder.judge import Work
 from autograder.manifest import Lab
+from autograder.papers import Papers
 from autograder.submission import wanted
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ BUILT_IN: dict[str, Callable[[Bench, int], Any]] = {
     "desk_seed": lambda bench, _: bench.desk_seed,
     "solution": lambda bench, _: bench.loaded.lab.solution,
     "graded": lambda bench, _: bench.sealed,
+    "papers": lambda bench, _: Papers(bench.submission.files),
 }
 
 

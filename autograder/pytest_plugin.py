@@ -113,6 +113,14 @@ def graded() -> bool:
 
 
 @pytest.fixture
+def papers(request: pytest.FixtureRequest) -> Any:
+    """The documents on this desk, read without a process of the learner's."""
+    from autograder.papers import Papers
+
+    return Papers(_bench(request).submission.files)
+
+
+@pytest.fixture
 def pristine(request: pytest.FixtureRequest) -> Iterator[Any]:
     """The lab's own starter, in another sandbox."""
     from autograder.fixtures import BUILT_IN

@@ -19,7 +19,7 @@ FLOORS = (
     ("errors", "verdict", "starter"),
     (
         "seeds", "check", "manifest", "policy", "standing", "summary", "wire", "values", "outgoing",
-        "incoming", "archive", "notebook", "submission", "naming", "sheet",
+        "incoming", "papers", "archive", "notebook", "submission", "naming", "sheet",
         "evidence", "handout", "pages", "documents", "mutants", "lies", "plain", "preprocessors",
         "measures", "tally", "ratings", "webpage", "sidebyside", "charts", "strip", "spreadsheet",
     ),
