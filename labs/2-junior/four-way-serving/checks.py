@@ -63,8 +63,8 @@ def each_order_has_its_effect_once(street, evening, rng):
     street.board.silent = 1
     for number in range(10):
         kind, applied = (("write", True), ("delete", False), ("write", False))[number % 3]
-        nth = int(rng.integers(SHELVES + 2, 19)) if kind == "write" else 1 + number % 2
-        street.live("worker.py", "--drain", kill=street.kill(kind, nth, applied))
+        writes = int(rng.integers(SHELVES + 2, 19))  # more than it can hold: it gets on
+        street.live("worker.py", "--drain", kill=street.kill(kind, 1, applied, writes))
         street.cloud.advance(31)
     assert street.drain(rounds=8), "messages are left in the queue that nobody takes"
 
@@ -170,7 +170,9 @@ def sheds_what_it_cannot_serve(street, forty, rng):
     assert street.board.most == at_once, "more requests were let in than there are places"
 
     for fields in forty[: at_once + 2]:
-        assert street.score(port, fields | {"hour": 24}).status == 422, "a refusal was refused"
+        assert street.score(port, fields | {"hour": 24}).status == 422, (
+            "what is no parcel was not refused as such. Is the place of the one before free again?"
+        )
     street.board.silent = at_once + 2
     for fields in slow[: at_once + 2]:
         assert street.score(port, fields).status == 503, "the board is silent, and no 503"

@@ -271,11 +271,15 @@ class Board:
 
 @dataclass
 class Kill:
-    """Where a program ends: at the nth such call, before or after the cloud has carried it out."""
+    """Where a program ends: at the nth such call, before or after the cloud has carried it out.
+
+    Calls before the program has made so many `writes` do not count.
+    """
 
     kind: str
     nth: int
     applied: bool = False
+    writes: int = 0
 
 
 CONFLICT = json.dumps({
@@ -317,11 +321,12 @@ class Way:
         self.asked = threading.Event()  # somebody wants the model
         self.open.set()
         self.seen: list[str] = []
+        self.before = 0  # writes of earlier lives
         self.conflicts: set[int] = set()
 
     def arm(self, kill: Kill | None) -> None:
         """Begin a program's life."""
-        self.kill = kill
+        self.kill, self.before = kill, self.seen.count("write")
         self.hit.clear()
         self.dead.clear()
 
@@ -346,6 +351,8 @@ class Way:
     def _ends(self, kind: str, applied: bool) -> bool:
         kill = self.kill
         if kill is None or kill.kind != kind or kill.applied != applied:
+            return False
+        if self.seen.count("write") - self.before < kill.writes:
             return False
         kill.nth -= 1
         if kill.nth != 0:
@@ -690,9 +697,9 @@ class Street:
         except core().Refused as error:
             return {"refused": error.field}
 
-    def kill(self, kind: str, nth: int, applied: bool) -> Kill:
+    def kill(self, kind: str, nth: int, applied: bool, writes: int = 0) -> Kill:
         """Return the end of a program."""
-        return Kill(kind, nth, applied)
+        return Kill(kind, nth, applied, writes)
 
     def rows(self, key: str) -> list[Any]:
         """Return the lines of an object; [] when they are no JSON."""
