@@ -85,7 +85,7 @@ def bills(code: ModuleType) -> Figure:
     axes.plot(cross, 2 * code.MACHINE, "o", color="#222", zorder=5)
     axes.text(cross * 1.1, 2 * code.MACHINE * 0.62, f"{cross / 1e6:.0f} million", color="#222")
     axes.text(3.4e5, 190, "service, peak 1.3 times the mean", color=COLOURS["service"])
-    axes.text(1.6e6, 700, "service, peak 6 times the mean", color=COLOURS["service"])
+    axes.text(4e5, 620, "service, peak 6 times the mean", color=COLOURS["service"])
     axes.text(1.1e6, 7.2, "function", color=COLOURS["function"], rotation=33)
     axes.text(3.4e5, 26, "worker, 4 bursts a day", color=COLOURS["worker"], fontsize=10)
     axes.text(1.2e6, 0.85, "batch, once a night", color=COLOURS["batch"], fontsize=10)
