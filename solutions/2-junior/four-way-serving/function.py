@@ -1,0 +1,42 @@
+"""The function: the scorer behind API Gateway's HTTP API, payload format 2.0.
+
+One environment answers one event at a time, and is used again for the next.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from functools import cache
+from typing import Any
+
+import neighbours
+from core import Refused, Scorer, read
+
+JSON = {"content-type": "application/json"}
+
+
+@cache
+def scorer() -> Scorer:
+    """Return the scorer of this environment."""
+    return Scorer(neighbours.model())
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Answer one request: 200 and the answer, 422 what does not fit, 400 what is no JSON."""
+    ### BEGIN SOLUTION: read the body (which may be base64), answer it, or say what is wrong with it
+    body = event.get("body") or ""
+    try:
+        fields = json.loads(base64.b64decode(body) if event.get("isBase64Encoded") else body)
+    except ValueError:
+        return reply(400, {"refused": "body"})
+    try:
+        return reply(200, scorer().answer(read(fields), neighbours.load))
+    except Refused as error:
+        return reply(422, {"refused": error.field})
+    ### END SOLUTION
+
+
+def reply(status: int, content: dict[str, Any]) -> dict[str, Any]:
+    """Return what the gateway wants to hear."""
+    return {"statusCode": status, "headers": JSON, "body": json.dumps(content)}
