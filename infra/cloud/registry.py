@@ -11,8 +11,8 @@ from infra.cloud.athena import served as athena
 from infra.cloud.events import rules, scheduler
 from infra.cloud.island import Needs, Served, island
 from infra.cloud.lambdas import service as lambdas
-from infra.cloud.states import service as states
 from infra.cloud.sagemaker import service as sagemaker
+from infra.cloud.states import service as states
 
 CORE: dict[str, Needs] = {
     "s3": s3.needs,

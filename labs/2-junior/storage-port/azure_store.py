@@ -59,7 +59,7 @@ class AzureStore:
     ) -> str:
         """Leave a mark of this write in the blob, to know it by if the answer is lost."""
         mark = uuid.uuid4().hex
-        # TODO: both conditions in Azure's words, the mark, and what to do when the answer was lost
+        # TODO: both conditions, the mark, and the answer that was lost
         raise NotImplementedError
 
     def _properties(self, name: str) -> Any:
@@ -103,7 +103,7 @@ class AzureStore:
         """Stage the pieces as blocks, then commit their list: until then there is no such blob."""
         blob = self.client.get_blob_client(name)
         blocks: list[BlobBlock] = []
-        # TODO: stage each piece under an id, all ids of one length, then commit the list
+        # TODO: stage each piece under an id of its own, all of one length
         raise NotImplementedError
 
         def end() -> None:

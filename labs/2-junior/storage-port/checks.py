@@ -4,8 +4,6 @@ from statistics import mean
 
 from autograder import check
 
-ANSWERS = "the wrong port error, or none: what is this called in port.py?"
-
 
 @check(points=0, observes="cloud")
 def s3_is_the_pattern(s3, camera, draw):
@@ -144,11 +142,13 @@ def keeps_what_it_is_given(cloud, store, draw):
         )
 
     for call in (store.read, store.tag):
-        assert cloud.says(call, "nothing/here") == "Missing", "missing: {ANSWERS}"
+        assert cloud.says(call, "nothing/here") == "Missing", (
+            "missing: the wrong port error, or none"
+        )
     store.remove(name)
     assert cloud.get(name) is None, "what was removed is still there"
     assert cloud.says(store.remove, name) == "", "it was not there, and that is well"
-    assert cloud.says(store.read, name) == "Missing", "removed: {ANSWERS}"
+    assert cloud.says(store.read, name) == "Missing", "removed: the wrong port error, or none"
 
 
 def carries_a_film(cloud, camera, draw):
@@ -203,19 +203,19 @@ def decides_between_writers(cloud, store, draw, races):
     """Lines 9 to 12: create only, replace only, races, and answers that are lost."""
     assert store.write("new", b"first", if_absent=True), "a first write was refused"
     assert cloud.says(store.write, "new", b"second", if_absent=True) == "Changed", (
-        "created twice: {ANSWERS}"
+        "created twice: the wrong port error, or none"
     )
     assert cloud.get("new") == b"first", "'only if absent' replaced what was there"
     old = store.tag("new")
     newer = store.write("new", b"second", if_tag=old)
     assert newer == store.tag("new") != old, "a replacement tells an old tag"
     assert cloud.says(store.write, "new", b"third", if_tag=old) == "Changed", (
-        "replaced by an old tag: {ANSWERS}"
+        "replaced by an old tag: the wrong port error, or none"
     )
     assert cloud.get("new") == b"second", "an old tag replaced what was newer"
     store.remove("new")
     assert cloud.says(store.write, "new", b"fourth", if_tag=newer) == "Changed", (
-        "what one had read is gone: {ANSWERS}"
+        "what one had read is gone: the wrong port error, or none"
     )
     assert cloud.get("new") is None, "written over nothing, by a tag"
 

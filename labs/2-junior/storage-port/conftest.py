@@ -710,9 +710,10 @@ def azurite() -> Any:
 @fixture
 def s3(work: Any, draw: Draw) -> Iterator[S3]:
     """A fresh S3."""
-    with contextlib.closing(work.listen(0)) as unused, private_cloud(unused) as cloud:
-        with contextlib.closing(S3(work, draw.word, cloud)) as ground:
-            yield ground
+    with contextlib.ExitStack() as stack:
+        unused = stack.enter_context(contextlib.closing(work.listen(0)))
+        cloud = stack.enter_context(private_cloud(unused))
+        yield stack.enter_context(contextlib.closing(S3(work, draw.word, cloud)))
 
 
 @fixture
@@ -725,9 +726,10 @@ def azure(work: Any, draw: Draw) -> Iterator[Azure]:
 @fixture
 def google(work: Any, draw: Draw) -> Iterator[Google]:
     """A fresh Cloud Storage."""
-    with contextlib.closing(work.listen(0)) as unused, private_gcs(unused) as gcs:
-        with contextlib.closing(Google(work, draw.word, gcs)) as ground:
-            yield ground
+    with contextlib.ExitStack() as stack:
+        unused = stack.enter_context(contextlib.closing(work.listen(0)))
+        gcs = stack.enter_context(private_gcs(unused))
+        yield stack.enter_context(contextlib.closing(Google(work, draw.word, gcs)))
 
 
 @fixture

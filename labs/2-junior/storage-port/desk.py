@@ -24,7 +24,7 @@ NAME = "larkmoor-desk"
 
 
 def site() -> dict[str, Any]:
-    """What a store needs, from the variables of `ladder cloud env`: no key stands in a file here."""
+    """What a store needs, from the variables of `ladder cloud env`: no file has a key."""
     env = os.environ
     parts = dict(p.split("=", 1) for p in env["AZURE_STORAGE_CONNECTION_STRING"].split(";") if p)
     return {

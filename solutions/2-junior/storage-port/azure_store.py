@@ -70,7 +70,7 @@ class AzureStore:
     ) -> str:
         """Leave a mark of this write in the blob, to know it by if the answer is lost."""
         mark = uuid.uuid4().hex
-        ### BEGIN SOLUTION: both conditions in Azure's words, the mark, and what to do when the answer was lost
+        ### BEGIN SOLUTION: both conditions, the mark, and the answer that was lost
         only: dict[str, Any] = {"overwrite": not if_absent}
         if if_tag is not None:
             only |= {"etag": if_tag, "match_condition": MatchConditions.IfNotModified}
@@ -130,7 +130,7 @@ class AzureStore:
         """Stage the pieces as blocks, then commit their list: until then there is no such blob."""
         blob = self.client.get_blob_client(name)
         blocks: list[BlobBlock] = []
-        ### BEGIN SOLUTION: stage each piece under an id, all ids of one length, then commit the list
+        ### BEGIN SOLUTION: stage each piece under an id of its own, all of one length
         for number, data in enumerate(pieces(chunks)):
             block = base64.b64encode(f"{number:06}".encode()).decode()
 

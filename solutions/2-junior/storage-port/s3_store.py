@@ -1,4 +1,4 @@
-"""The port over Amazon S3, through boto3. Part A: runs as given, and is the pattern for the others."""
+"""The port over Amazon S3, through boto3. Part A: runs as given."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def told() -> Iterator[None]:
         yield
     except ClientError as error:
         raise translated(error) from error
-    except (NoConnection, HTTPClientError, IncompleteReadError) as error:  # no answer, or half of one
+    except (NoConnection, HTTPClientError, IncompleteReadError) as error:  # no answer, or half
         raise Busy(type(error).__name__) from error
 
 
@@ -125,7 +125,7 @@ class S3Store:
                 with told():
                     return dict(
                         self.client.list_objects_v2(
-                            Bucket=self.bucket, Prefix=prefix, MaxKeys=page, **after  # noqa: B023
+                            Bucket=self.bucket, Prefix=prefix, MaxKeys=page, **after
                         )
                     )
 
