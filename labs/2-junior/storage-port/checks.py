@@ -25,8 +25,9 @@ def azure_keeps_and_lists(azure, camera, draw):
 @check(points=2, observes="cloud", must=True, after="azure_keeps_and_lists")
 def azure_lets_one_writer_win(azure, clock, draw):
     """Over Azure: of two writers one wins, in 50 of 50 races, and knows it without the answer."""
-    clock.now = azure
-    decides_between_writers(azure, azure.store(), draw, races=50)
+    clock.now, store = azure, azure.store()
+    decides_between_writers(azure, store, draw, races=50)
+    knows_without_the_answer(azure, store, draw)
 
 
 @check(points=2, observes="cloud")
@@ -40,8 +41,9 @@ def google_keeps_and_lists(google, camera, draw):
 @check(points=2, observes="cloud", must=True, after="google_keeps_and_lists")
 def google_lets_one_writer_win(google, clock, draw):
     """Over Google: of two writers one wins, in 50 of 50 races, and knows it without the answer."""
-    clock.now = google
-    decides_between_writers(google, google.store(), draw, races=50)
+    clock.now, store = google, google.store()
+    decides_between_writers(google, store, draw, races=50)
+    knows_without_the_answer(google, store, draw)
 
 
 @check(points=2, observes="wire", must=True)
@@ -88,6 +90,9 @@ def all_three_outlast_a_bad_night(clouds, clock, draw):
                 f"{who}: a store that stays down is asked more than four times, or it ends"
                 " otherwise than as Busy"
             )
+        assert cloud.learns_that_it_won(store, draw, "create"), (
+            f"{who}: a write was done, its answer lost, and its writer was told that it lost"
+        )
         assert cloud.refused_once(), f"{who}: 'you may not' is asked again, or is not Refused"
         assert cloud.wrong_once(store), (
             f"{who}: 'that makes no sense' is asked again, or is not Wrong"
@@ -200,7 +205,7 @@ def lists_past_a_page(cloud, store, draw):
 
 
 def decides_between_writers(cloud, store, draw, races):
-    """Lines 9 to 12: create only, replace only, races, and answers that are lost."""
+    """Lines 9 to 11: create only, replace only, races."""
     assert store.write("new", b"first", if_absent=True), "a first write was refused"
     assert cloud.says(store.write, "new", b"second", if_absent=True) == "Changed", (
         "created twice: the wrong port error, or none"
@@ -227,6 +232,10 @@ def decides_between_writers(cloud, store, draw, races):
         "a write was done, and its writer was told that it lost"
     )
     assert "torn" not in won, "what lies there is not the winner's"
+
+
+def knows_without_the_answer(cloud, store, draw):
+    """Line 12: a write that was done knows it, and one that came too late, too."""
     for how in ("create", "replace"):
         assert cloud.learns_that_it_won(store, draw, how), (
             "the write was done and its answer lost; the second try met itself"
