@@ -1,7 +1,8 @@
 """What a learner gets back: one page for each lab, offline, readable on a phone. Grades nothing.
 
 Shows verdicts, fixed messages, the lab's own hints, and the learner's outputs on desk data. Of a
-grading run it shows verdict and message alone; a result's `detail` is shown of self-checks only.
+grading run it shows verdict, message and what the judge did to the programs; a result's `detail` is
+shown of self-checks only.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import msgspec
 from autograder.errors import SubmissionError
 from autograder.manifest import Lab, Question
 from autograder.ratings import Rating
+from autograder.strip import STYLE as STRIP
+from autograder.strip import strip
 from autograder.verdict import CheckResult, LabResult, Verdict
 from autograder.webpage import Markup, escaped, facts, folded, table
 from autograder.webpage import page as whole
@@ -59,7 +62,7 @@ def page(
         _sum(result, final) + _begin(lab, result) + _checks(lab, result)
         + _written(lab.file.question, ratings, answers) + _outputs(result.outputs)
     )  # fmt: skip
-    return whole(title, head, body, STYLE, _foot(result))
+    return whole(title, head, body, STYLE + STRIP, _foot(result))
 
 
 def _state(result: LabResult) -> str:
@@ -133,6 +136,8 @@ def _check(lab: Lab, result: LabResult, one: CheckResult) -> str:
         parts.append(f"<p>{escaped(one.message)}</p>")
     if one.detail and result.epoch == "desk":
         parts.append(f"<pre>{escaped(one.detail[:MAX_OUTPUT])}</pre>")
+    if one.timeline:
+        parts.append(f"<p>What was done to your programs:</p>{strip(one.timeline)}")
     if one.verdict not in (Verdict.PASSED, Verdict.UNGRADED):
         parts.append(_next(lab, result, one))
     return "".join(parts) + "</div>\n"

@@ -25,6 +25,7 @@ from autograder.judge import Boxes, Session, Work
 from autograder.manifest import Lab
 from autograder.sandbox import Box, Limits
 from autograder.submission import Submission, code, refuse_unplaceable
+from autograder.timeline import Timeline
 from autograder.values import MAX_DECODED
 from autograder.verdict import CheckResult, LabResult, Verdict, worst
 
@@ -103,6 +104,7 @@ class Bench:
     peak: int = 0
     killed: str = ""
     hung: bool = False
+    timeline: Timeline = field(default_factory=Timeline)  # of the check on the seed under way
 
     @cached_property
     def files(self) -> dict[str, bytes]:
@@ -127,15 +129,18 @@ class Bench:
             self.forked = self.base.fork(limits.cpu / 4, self.sealed)
         session = self.forked
         return Work(
-            self.boxes, self.files, limits, lab.file.main, self.python, None, self.box, session
-        )
+            self.boxes, self.files, limits, lab.file.main, self.python, None, self.box, session,
+            self.timeline,
+        )  # fmt: skip
 
     def opened(self, files: Mapping[str, bytes]) -> Work:
         """Return a `work` on `files` in a sandbox of its own."""
         limits, main = self.loaded.limits, self.loaded.lab.file.main
         if self.hung:
             limits = replace(limits, wall=HUNG)
-        return Work(self.boxes, files, limits, main, self.python, self.count)
+        return Work(
+            self.boxes, files, limits, main, self.python, self.count, timeline=self.timeline
+        )
 
     def load(self) -> None:
         """Open the sandbox of a forking lab and run the learner's code once, on desk data."""
@@ -258,12 +263,14 @@ def _judge(
         name=one.name, claim=one.claim, points=one.points, observes=one.observes, must=one.must,
         after=one.after, verdict=verdict, message=plain.text(message)[:MAX_MESSAGE],
         detail="" if bench.sealed else plain.text(detail), seeds=tuple(e[0] for e in ends),
+        timeline=() if missing else bench.timeline.told(bench.sealed),
         cpu=round(time.process_time() - start + bench.cpu - used, 4),
     )  # fmt: skip
 
 
 def _once(bench: Bench, one: Check, seed: int) -> tuple[Verdict, str, str]:
     """Run one check on one seed and return verdict, message and detail."""
+    bench.timeline = Timeline()
     try:
         with fixtures(bench, seed) as make:
             _held(one, [make(name) for name in one.needs])

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from autograder import lines
 from autograder.errors import KINDS, LearnerError, WireError
 from autograder.sandbox import Box, Limits
+from autograder.timeline import Timeline
 from autograder.values import MAX_DECODED, decode, encode
 from autograder.wire import Handle, receive, send
 
@@ -167,28 +168,33 @@ class Module:
 class Program:
     """A program started in the sandbox; signals are sent by the supervisor, not by the learner."""
 
-    def __init__(self, box: Box, pid: int) -> None:
-        self.box, self.pid = box, pid
+    def __init__(self, box: Box, pid: int, timeline: Timeline, file: str) -> None:
+        self.box, self.pid, self.timeline = box, pid, timeline
+        self.number = timeline.started(file)
         self.exit: int | None = None
 
     def poll(self) -> int | None:
         """Return the exit status, negative for a signal; None while it runs."""
-        if self.exit is None:
-            self.exit = self.box.wait(self.pid, 0)
-        return self.exit
+        return self._ended(0)
 
     def wait(self, timeout: float = 600) -> int:
         """Wait for the end and return the exit status. Raises LearnerError after the backstop."""
+        if (status := self._ended(timeout)) is None:
+            raise LearnerError("Stopped", "the program did not end")
+        return status
+
+    def _ended(self, timeout: float) -> int | None:
         if self.exit is None:
             self.exit = self.box.wait(self.pid, timeout)
-        if self.exit is None:
-            raise LearnerError("Stopped", "the program did not end")
+            if self.exit is not None:
+                self.timeline.ended(self.number, self.exit)
         return self.exit
 
     def kill(self, sig: int = signal.SIGKILL) -> int | None:
         """Send a signal, unless it has ended; after SIGKILL, wait for the end."""
         with suppress(ProcessLookupError):
             self.box.signal(self.pid, sig)
+            self.timeline.signalled(self.number, sig)
         return self.wait() if sig == signal.SIGKILL else self.poll()
 
     def output(self) -> bytes:
@@ -223,10 +229,12 @@ class Work:
         close: Callable[[Box], None] | None,
         box: Box | None = None,
         session: Session | None = None,
+        timeline: Timeline | None = None,
     ) -> None:
         self._boxes, self._files, self._limits = boxes, files, limits
         self._main, self._python, self._close = main, list(python), close
         self._box, self._session = box, session
+        self._timeline = timeline or Timeline()
         self.env: dict[str, str] = {}
 
     def __getattr__(self, name: str) -> Name:
@@ -265,7 +273,7 @@ class Work:
         """Start a program of the lab folder: a Python file, or an executable by its name."""
         python = self._python if file.endswith(".py") else []
         pid = self.box().run([file, *args], {**self.env, **env}, stdin, python=python)
-        return Program(self.box(), pid)
+        return Program(self.box(), pid, self._timeline, file)
 
     def reboot(self) -> None:
         """Be a new machine: whatever was started is killed, the files are as at the start.
@@ -273,6 +281,7 @@ class Work:
         Listening sockets stay, and so does the loaded process behind `work.NAME`.
         """
         self.box().renew(self._files)
+        self._timeline.replaced()
 
     def serve(self, file: str, port: int, *args: str, env: Mapping[str, str] = {}) -> Program:
         """Start a program and wait until its port accepts. Raises LearnerError if it never does."""

@@ -13,6 +13,8 @@ from typing import Any
 
 from autograder.errors import LearnerError
 
+EARLY = "it closed a connection too early"
+
 
 class Lost(LearnerError, ConnectionError):
     """The learner's end of a connection is gone, or was never there. An OSError to a library."""
@@ -49,6 +51,8 @@ def connect(opened: Callable[[int], socket.socket], port: int) -> Line:
     """Return a connection to a port of the sandbox. Raises Lost when nothing is there."""
     try:
         return Line(fileno=opened(port).detach())
+    except ConnectionResetError:  # before it was ours
+        raise Lost(EARLY) from None
     except OSError:
         raise Lost(f"nothing answers on port {port}") from None
 
@@ -69,4 +73,4 @@ def _other_end() -> Iterator[None]:
     try:
         yield
     except ConnectionError:
-        raise Lost("it closed a connection too early") from None
+        raise Lost(EARLY) from None

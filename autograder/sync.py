@@ -30,6 +30,8 @@ MEASURED = {
 # Further tables that tests keep: page of docs/reference/ -> title, file of results.
 TABLES = {
     "cloud-iam": ("Policies in the embedded cloud", "tests/infra/iam_cases/results.json"),
+    "cloud-speed": ("What the embedded cloud costs", "tests/bench/cloud.json"),
+    "cloud-sql": ("Athena's SQL, case by case", "tests/infra/sql_cases/results.json"),
 }
 
 CONTRACT = "tests/infra/contract/table.json"

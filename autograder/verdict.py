@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -41,6 +41,19 @@ def worst(verdicts: list[Verdict]) -> Verdict:
     return min(verdicts, key=WORST_FIRST.index)
 
 
+class Moment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One thing that a check did to a program, or saw of it.
+
+    kind: started, signalled, ended, or replaced (the machine; program 0). at: seconds since the
+    first moment; 0 throughout a grading run.
+    """
+
+    kind: Literal["started", "signalled", "ended", "replaced"]
+    program: Annotated[int, msgspec.Meta(ge=0)]
+    text: str = ""
+    at: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+
+
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One check of one submission. `cpu` is in seconds, judge and learner together."""
 
@@ -55,6 +68,7 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     seeds: tuple[Verdict, ...] = ()
     cpu: float = 0.0
     detail: str = ""
+    timeline: tuple[Moment, ...] = ()
 
     @property
     def earned(self) -> float:

@@ -91,6 +91,11 @@ def parts(scratch: Path) -> list[Part]:
             "a stack by Terraform on the embedded cloud",
             (python, "tests/infra/on_terraform.py"),
         ),
+        Part(
+            "aws-cli",
+            "CloudFormation on the embedded cloud, by the AWS CLI",
+            (python, "-m", "tests.infra.on_awscli"),
+        ),
         Part("sync", "generated files match their sources", (ladder, "sync", "--check")),
         Part("lint", "every lab and lesson keeps the rules", (ladder, "lint")),
         Part("prove", "every grader is right", (ladder, "prove"), labs),

@@ -21,9 +21,9 @@ FLOORS = (
         "seeds", "check", "manifest", "policy", "standing", "summary", "wire", "values", "outgoing",
         "incoming", "archive", "notebook", "submission", "naming", "sheet",
         "evidence", "handout", "pages", "documents", "mutants", "lies", "plain", "preprocessors",
-        "measures", "tally", "ratings", "webpage", "sidebyside", "charts", "spreadsheet",
+        "measures", "tally", "ratings", "webpage", "sidebyside", "charts", "strip", "spreadsheet",
     ),
-    ("sandbox", "cells", "rehearsal", "worker", "lines", "judge"),
+    ("sandbox", "cells", "rehearsal", "worker", "lines", "timeline", "judge"),
     (
         "desk", "fixtures", "grade", "court", "rig", "course", "bundle", "channel", "ledger",
         "farmhand", "scheduler", "storage",

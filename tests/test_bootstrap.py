@@ -90,6 +90,19 @@ def test_without_a_network_it_says_so_and_which_settings_count(offline: Course) 
     assert "does not have what this course pins" in again.stderr
 
 
+def test_a_link_to_the_environment_of_another_folder_is_left_alone(offline: Course) -> None:
+    theirs = offline.root / "elsewhere"
+    (theirs / ".ladder").mkdir(parents=True)
+    (theirs / ".ladder" / "home").write_text("/another/course\n")
+    (theirs / "kept").write_text("theirs")
+    offline.venv.symlink_to(theirs)
+    done = offline.run("list")
+    assert done.returncode == 2
+    assert "environment of another folder" in done.stderr
+    assert done.stderr.rstrip().endswith("rm .venv")
+    assert (theirs / "kept").read_text() == "theirs"
+
+
 def test_a_full_disk_is_said_and_recovered_from(offline: Course) -> None:
     # A limit on the size of files stands in for the end of the disk: the write fails half way.
     limited = f"ulimit -f 100; exec '{offline.root}/ladder' list"

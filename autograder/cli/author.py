@@ -180,7 +180,7 @@ def _keep(lab: Lab, proof: Proof) -> None:
 @click.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def bench(arguments: tuple[str, ...]) -> None:
-    """Measure what grading costs, beside nbgrader and Otter."""
+    """Measure what grading costs, beside nbgrader and Otter; --cloud: the emulated clouds."""
     import subprocess
     import sys
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from importlib.metadata import entry_points
 from typing import Any
 
+from autograder import strip
 from autograder.cli.groups import ensure
 from autograder.desk import Desk
 from autograder.errors import UsageError
@@ -97,6 +98,9 @@ def check_lines(result: CheckResult) -> list[str]:
         lines.append(f"    {result.verdict}: {result.message}")
     if result.detail:
         lines += [click.style(f"    {line}", dim=True) for line in result.detail.splitlines()[:12]]
+    if result.verdict is not Verdict.PASSED:
+        told = [f"{m.at:7.2f} s  {strip.words(m)}" for m in result.timeline]
+        lines += [click.style(f"    {line}", dim=True) for line in told]
     return lines
 
 

@@ -42,15 +42,9 @@ MEANINGS = (
     ),
     (
         (
-            "NewConnectionError",
-            "NameResolutionError",
-            "Temporary failure in name resolution",
-            "Network is unreachable",
-            "ConnectTimeout",
-            "Connection refused",
-            "Read timed out",
-            "ProxyError",
-            "Max retries exceeded",
+            "NewConnectionError", "NameResolutionError", "Temporary failure in name resolution",
+            "Network is unreachable", "ConnectTimeout", "Connection refused", "Read timed out",
+            "ProxyError", "Max retries exceeded",
         ),
         "No package index can be reached. Check the connection (behind a proxy or a mirror: what "
         "pip is told), then run the same command again; what was downloaded is kept.   "
@@ -174,8 +168,7 @@ def _say_torch(pip: _Pip) -> None:
 
 def _venv_works() -> bool:
     """Tell whether .venv has a Python that runs, stands where it was made, and has pip."""
-    home = MARKS / "home"
-    if home.exists() and home.read_text().rstrip("\n") != str(ROOT):
+    if not _is_ours():
         return False  # moved or copied: its scripts point to the old place
     try:
         command = [str(VENV / "bin" / "python"), "-I", "-m", "pip", "--version"]
@@ -184,7 +177,18 @@ def _venv_works() -> bool:
         return False
 
 
+def _is_ours() -> bool:
+    """Tell whether .venv was made for this folder, as far as it says."""
+    home = MARKS / "home"
+    return not home.exists() or home.read_text().rstrip("\n") == str(ROOT)
+
+
 def _make_venv() -> None:
+    if VENV.is_symlink() and not _is_ours():
+        raise Fault(
+            f".venv is a link to {VENV.resolve()}, the environment of another folder. It was left "
+            "as it is. Remove the link, then run the same command again.   rm .venv"
+        )
     # The real path, not the name python3: after an upgrade of the system the link then dangles,
     # which is seen, instead of leading to another Python, which is not.
     python = os.path.realpath(sys.executable)

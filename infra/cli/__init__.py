@@ -15,6 +15,7 @@ import click
 from infra.cli import background, rails, shell
 from infra.cli.bill import bill
 from infra.cli.faults import faults
+from infra.cli.image import image
 from infra.cli.lacks import lacks
 from infra.cli.problems import NotUp, Problem, UsedWrongly, problem
 
@@ -57,20 +58,23 @@ def cloud(context: click.Context, state: Path) -> None:
 @click.option("--port", default=4566, show_default=True, help="Port for http.")
 @click.option("--foreground", is_flag=True, help="Stay until Ctrl-C; take no other port.")
 @click.option("--with", "beside", default="", metavar="CLOUDS", help="Beside it: azure,gcp.")
+@click.option("--keep", is_flag=True, help="Keep what it holds over restarts.")
 @ON
 @rails.BEFORE_UP
 @click.pass_obj
 def up(
-    folder: Folder, /, port: int, foreground: bool, beside: str, target: str, **asked: Any
+    folder: Folder, /, port: int, foreground: bool, beside: str, keep: bool, target: str,
+    **asked: Any,
 ) -> None:
     """Start the cloud, or say where it already runs."""
     if target != "embedded":
-        if beside:
-            raise UsedWrongly(f"--with goes with the embedded cloud, not with {target}")
+        if beside or keep:
+            word = "--with" if beside else "--keep"
+            raise UsedWrongly(f"{word} goes with the embedded cloud, not with {target}")
         elsewhere(target, "up", folder, port=port, foreground=foreground, **asked)
         return
     rails.none(target, asked)
-    from infra.cloud import neighbours
+    from infra.cloud import keeping, neighbours
     from infra.cloud.desk import DeskError, serve
 
     try:
@@ -79,8 +83,13 @@ def up(
         if running is not None:
             _check(folder, running)
             _said_already(running, others)
+            if keep and not keeping.chosen(folder):
+                again = "ladder cloud down, then ladder cloud up --keep"
+                raise UsedWrongly("it was started without --keep", again)
             return
         neighbours.prepare(others, click.echo)
+        if keeping.choose(folder, keep):
+            click.echo("What was kept stays where it is: ladder cloud up --keep takes it up.")
         if foreground:
             tell = partial(_tell, wanted=port)
             serve(folder, port, exact=True, ready=tell, beside=others)
@@ -121,7 +130,7 @@ def _tell_beside(state: Running) -> None:
 @rails.BEFORE_DOWN
 @click.pass_obj
 def down(folder: Folder, /, target: str, **asked: Any) -> None:
-    """Stop the cloud; what it held is gone."""
+    """Stop the cloud; what it held is gone, unless it was started with --keep."""
     if target != "embedded":
         elsewhere(target, "down", folder, **asked)
         return
@@ -206,7 +215,7 @@ def doctor(folder: Folder, target: str) -> None:
     sick = 0
     for finding in examine(folder, _running(folder)):
         sick += bool(finding.wrong)
-        click.echo(f"{'FAIL' if finding.wrong else 'ok':5}{finding.service:16}{finding.did}")
+        click.echo(f"{'FAIL' if finding.wrong else 'ok':5}{finding.service:25}{finding.did}")
         if finding.wrong:
             click.echo(f"     {finding.wrong}")
     if sick:
@@ -239,4 +248,5 @@ def _check(folder: Folder, running: Running) -> None:
 
 cloud.add_command(faults)
 cloud.add_command(bill)
+cloud.add_command(image)
 cloud.add_command(lacks)

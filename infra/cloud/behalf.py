@@ -16,11 +16,21 @@ from infra.cloud.inside import Inside
 LONGEST = 12 * 3600
 
 
-def client(inside: Inside, caller: Caller, service: str, **config: Any) -> Any:
+def own_client(
+    inside: Inside, caller: Caller, service: str, region: str = "", **config: Any
+) -> Any:
+    """Return a boto3 client with the caller's own credentials: a session cannot ask IAM."""
+    secret, token = inside.door.keys.credentials(caller.key_id)
+    return inside._client(service, caller.key_id, secret, token, config, region)
+
+
+def client(
+    inside: Inside, caller: Caller, service: str, region: str = "", **config: Any
+) -> Any:
     """Return a boto3 client that may do what the caller may, and no more."""
     if not caller.restricted:
-        return inside.own_client(service, **config)
+        return inside.own_client(service, region, **config)
     made = inside.door.keys.sessions.open(
         caller.principal, inside.clock.real(), LONGEST, caller.session
     )
-    return inside._client(service, made.key_id, made.secret, made.token, config)
+    return inside._client(service, made.key_id, made.secret, made.token, config, region)

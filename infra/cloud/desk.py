@@ -192,16 +192,19 @@ def _one_life(
     ready: Callable[[Running], None], others: Neighbours,
 ) -> bool:
     """Run one cloud; return whether another one shall follow."""
+    from infra.cloud import keeping, tls
     from infra.cloud.fixtures import private_cloud
 
     http, https, metadata = sockets
     with private_cloud(
         http, https_listener=https, metadata_listener=metadata, region=REGION,
-        authority=_authority(folder), run="here",
+        authority=tls.kept(folder), run="here",
     ) as cloud:
         cloud.quota(ENOUGH)
+        cloud.tell("sagemaker", "images_file", path=str(folder.path / "images.json"))
         folder.write("ca.pem", cloud.ca.decode(), 0o644)
         cloud.identity("desk", managed=[ADMINISTRATOR], keys=folder.credentials())
+        keeping.follow(folder, cloud)
         start(others)
         state = Running(
             os.getpid(), cloud.url, cloud.https_url, cloud.metadata.url, REGION, generation,
@@ -224,10 +227,15 @@ def start(others: Neighbours) -> None:
 
 def _wait(cloud: Cloud, others: Neighbours, folder: Folder) -> bool:
     """Wait for the end; True when the cloud shall be started again. SIGUSR1 asks for the ledger."""
+    from infra.cloud import keeping
+
     while True:
         number = signal.sigwait(SIGNALS)
         if number in {signal.SIGTERM, signal.SIGINT}:
+            keeping.finish(folder, cloud)
             return False
+        if number == signal.SIGHUP:
+            keeping.forget(folder)
         if number == signal.SIGHUP or not cloud.alive():
             return True
         if number == signal.SIGUSR1:
@@ -237,20 +245,6 @@ def _wait(cloud: Cloud, others: Neighbours, folder: Folder) -> bool:
             start(others)
         except DeskError as error:  # the rest lives on; `status` tells who does not answer
             print(error, file=sys.stderr)
-
-
-def _authority(folder: Folder) -> Any:
-    """Return the CA of this folder, so that a restart leaves no client with a stale one."""
-    from infra.cloud import tls
-
-    found = folder.read("tls.json")
-    if isinstance(found, dict) and time.time() < float(found.get("until", 0)):
-        return tls.Authority(*(str(found[k]).encode() for k in ("ca", "chain", "key")))
-    made = tls.create()
-    until = time.time() + 300 * 24 * 3600
-    parts = {"ca": made.ca.decode(), "chain": made.chain.decode(), "key": made.key.decode()}
-    folder.write("tls.json", json.dumps(parts | {"until": until}))
-    return made
 
 
 def _tell(cloud: Cloud, folder: Folder) -> None:

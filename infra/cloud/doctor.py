@@ -59,6 +59,20 @@ def examine(folder: Folder, running: Running) -> Iterator[Finding]:
             yield Finding(service, did, f"{type(error).__name__}: {error}")
         else:
             yield Finding(service, did)
+    yield _programs()
+
+
+def _programs() -> Finding:
+    """Run a program as SageMaker and Lambda do, and say what keeps it in."""
+    from infra.cloud import workplace
+
+    mode = workplace.find_mode()
+    walls = {
+        "plain": "without a sandbox: it can read your files; install bubblewrap for one",
+        "namespaces": "in a sandbox of namespaces", "bubblewrap": "in a sandbox of bubblewrap",
+    }
+    works = workplace.works(mode)
+    return Finding("programs", f"ran one {walls[mode]}", "" if works else "it did not run")
 
 
 def _round() -> Iterator[Probe]:

@@ -117,11 +117,10 @@ class Cloud:
 
         `keys` (key_id, secret) are given to the user in place of fresh ones.
         """
-        made = self._child.ask(
+        return Identity(**self._child.ask(
             "identity", name=name, policies=list(policies), attached=list(managed),
             boundary=boundary, keys=dict(keys or {}),
-        )
-        return Identity(**made)
+        ))  # fmt: skip
 
     def role(
         self, name: str, trust: Policy | Identity, policies: Sequence[Policy] = (), *,
@@ -245,6 +244,10 @@ class Cloud:
         self.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration=place)
         return name
 
+    def keep(self, path: str) -> None:
+        """Load what a file keeps, and save to it from now on; told again: save now."""
+        self._child.ask("keep", path=path)
+
     def quota(self, size: int) -> None:
         """Let so many bytes be put in all, deleted ones included; 1 GiB unless told."""
         self._child.ask("quota", size=size)
@@ -255,8 +258,7 @@ class Cloud:
 
     def usage(self) -> dict[str, float]:
         """Return the cloud's CPU seconds since its start and its largest memory in MiB."""
-        found: dict[str, float] = self._child.ask("usage")
-        return found
+        return dict(self._child.ask("usage"))
 
 
 def trusts(*arns: str) -> dict[str, Any]:

@@ -12,10 +12,11 @@ import threading
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from infra.cloud import gcs_conditions, gcs_pages, gcs_routes, gcs_signed
+from infra.cloud import gcs_batch, gcs_conditions, gcs_pages, gcs_routes, gcs_signed
 from infra.cloud.clock import Clock
 from infra.cloud.door import Incoming
 from infra.cloud.errors import Answer
@@ -57,9 +58,11 @@ class GcsDoor:
         self.quota = 1 << 30
 
     def handle(self, incoming: Incoming, *, judge: bool = False) -> Answer:
-        """Answer one request, whatever it is; every outcome is logged."""
-        trace = _Trace(time=self.clock.real())
+        """Answer one request, whatever it is; every outcome is logged, a batch's one by one."""
         path, _, text = incoming.target.partition("?")
+        if incoming.method == "POST" and path in gcs_batch.PATHS:
+            return self._batch(incoming, judge)
+        trace = _Trace(time=self.clock.real())
         query = dict(parse_qsl(text, keep_blank_values=True))
         route = gcs_routes.find(incoming.method, path, query)
         try:
@@ -72,6 +75,14 @@ class GcsDoor:
             answer = render(wrong, xml=route is not None and route.xml)
         self._record(incoming, trace, answer, judge)
         return answer
+
+    def _batch(self, incoming: Incoming, judge: bool) -> Answer:
+        try:
+            return gcs_batch.answer(incoming, partial(self.handle, judge=judge))
+        except GcsError as error:
+            refusal = render(error, xml=False)
+            self._record(incoming, _Trace("batch", time=self.clock.real()), refusal, judge)
+            return refusal
 
     def _serve(
         self, incoming: Incoming, route: Route | None, query: dict[str, str], trace: _Trace,

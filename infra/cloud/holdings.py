@@ -110,15 +110,13 @@ def _budgets(region: str) -> dict[str, Any]:
 
 
 def _cloudformation(region: str) -> dict[str, Any]:
+    from infra.cloud.stacks import book
+
     return {stack.name: {
-        "id": stack.stack_id, "status": stack.status, "tags": dict(stack.tags or {}),
-        "outputs": {one.key: one.value for one in stack.stack_outputs},
-        "resources": {
-            name: {"type": one.type, "id": one.physical_resource_id}
-            for name, one in stack.resource_map._parsed_resources.items()
-            if hasattr(one, "physical_resource_id")
-        },
-    } for stack in dispatch.backend("cloudformation", region).stacks.values()}
+        "id": stack.id, "status": stack.status, "tags": dict(stack.plan.tags),
+        "outputs": {name: one["value"] for name, one in stack.outputs.items()},
+        "resources": {n: {"type": r.type, "id": r.id} for n, r in stack.resources.items()},
+    } for stack in book.of(region).live()}
 
 
 READERS: dict[str, Callable[[str], Any]] = {

@@ -79,24 +79,29 @@ class Inside:
 
     def client(
         self, service: str, role_arn: str, name: str = "service", seconds: int = 3600,
-        **config: Any,
+        region: str = "", **config: Any,
     ) -> Any:
-        """Return a boto3 client with a role's rights that asks this cloud without a socket."""
-        made = self.session(role_arn, name, seconds)
-        return self._client(service, made["key_id"], made["secret"], made["token"], config)
+        """Return a boto3 client with a role's rights that asks this cloud without a socket.
 
-    def own_client(self, service: str, **config: Any) -> Any:
+        It asks in the cloud's own region unless another is named.
+        """
+        made = self.session(role_arn, name, seconds)
+        keys = made["key_id"], made["secret"], made["token"]
+        return self._client(service, *keys, config, region)
+
+    def own_client(self, service: str, region: str = "", **config: Any) -> Any:
         """Return a client that no policy limits: for what AWS does on its own behalf."""
         root = self.door.keys.root
-        return self._client(service, root.key_id, root.secret, "", config)
+        return self._client(service, root.key_id, root.secret, "", config, region)
 
     def _client(
-        self, service: str, key_id: str, secret: str, token: str, config: dict[str, Any]
+        self, service: str, key_id: str, secret: str, token: str, config: dict[str, Any],
+        region: str = "",
     ) -> Any:
         from infra.cloud import clients
 
         made = clients.client(
-            service, "http://127.0.0.1", key_id, secret, token, self.region, **config
+            service, "http://127.0.0.1", key_id, secret, token, region or self.region, **config
         )
         made.meta.events.register("before-send.*.*", self._send)
         return made

@@ -44,7 +44,7 @@ class Keys:
     ) -> tuple[Caller, Chunked]:
         """Return who calls, and the body as verified; raise as the service would."""
         with self.lock:  # another connection may be making users
-            caller, secret, token = self._lookup(signature, judge)
+            caller, secret, token = self._lookup(signature.key_id, signature.service, judge)
         if not hmac.compare_digest(token.encode(), signature.token.encode()):
             raise _bad_token(signature.service)
         sigv4.check_time(signature, self.clock.age(signature.time), now)
@@ -54,17 +54,23 @@ class Keys:
             raise _expired(signature.service)
         return caller, body
 
-    def _lookup(self, signature: sigv4.Signature, judge: bool) -> tuple[Caller, str, str]:
+    def credentials(self, key_id: str) -> tuple[str, str]:
+        """Return secret and token of a key id that has just called. AwsError: it is gone."""
+        with self.lock:
+            _, secret, token = self._lookup(key_id, "sts", judge=True)
+        return secret, token
+
+    def _lookup(self, key_id: str, service: str, judge: bool) -> tuple[Caller, str, str]:
         """Return the caller, secret and token behind a key id that was issued."""
-        if judge and signature.key_id == self.root.key_id:
+        if judge and key_id == self.root.key_id:
             return Caller(ROOT, self.root.key_id, restricted=False), self.root.secret, ""
-        session = self.sessions.known.get(signature.key_id)
+        session = self.sessions.known.get(key_id)
         if session is not None and _still_exists(session.principal):
             return sts.caller(session), session.secret, session.token
-        key = state.access_key(signature.key_id)
+        key = state.access_key(key_id)
         user = state.user(key.user_name) if key is not None else None
         if key is None or user is None or key.status != "Active":
-            raise _unknown_key(signature.service)
+            raise _unknown_key(service)
         principal = Principal(
             "user", user.arn, ACCOUNT, user.id, user.name, tags=state.pairs(user.tags)
         )

@@ -104,12 +104,6 @@ def _stream(store: Any, name: str, arn: str) -> Marks:
     return Marks(stream.tags) if stream is not None else Marks()
 
 
-def _stack(store: Any, name: str, arn: str) -> Marks:
-    title = name.split("/")[1] if "/" in name else name
-    found = next((s for s in store.stacks.values() if s.name == title), None)
-    return Marks(found.tags or {}) if found is not None else Marks()
-
-
 def _event(store: Any, name: str, arn: str) -> Marks:
     bus = store.event_buses.get(name.removeprefix("event-bus/"))
     tags = store.tagger.get_tag_dict_for_resource(arn)
@@ -122,6 +116,6 @@ def _tagged(store: Any, name: str, arn: str) -> Marks:
 
 _READERS: dict[str, Callable[[Any, str, str], Marks]] = {
     "sqs": _queue, "sns": _topic, "dynamodb": _table, "logs": _log_group, "ssm": _parameter,
-    "ecr": _repository, "kinesis": _stream, "cloudformation": _stack, "monitoring": _tagged,
+    "ecr": _repository, "kinesis": _stream, "monitoring": _tagged,
     "events": _event, "firehose": _tagged, "glue": _tagged,
 }

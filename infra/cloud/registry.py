@@ -12,6 +12,7 @@ from infra.cloud.events import rules, scheduler
 from infra.cloud.island import Needs, Served, island
 from infra.cloud.lambdas import service as lambdas
 from infra.cloud.sagemaker import service as sagemaker
+from infra.cloud.stacks import service as stacks
 from infra.cloud.states import service as states
 
 CORE: dict[str, Needs] = {
@@ -42,7 +43,7 @@ ISLANDS: dict[str, Served] = {one.name: one for one in (
     island("firehose", needs=rights.firehose),
     island("application-autoscaling", needs=rights.autoscaling),
     island("ec2", needs=rights.ec2),
-    island("cloudformation"),
+    stacks.SERVED,
     lambdas.SERVED,
     scheduler.SERVED,
     states.SERVED,

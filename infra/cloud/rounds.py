@@ -33,7 +33,9 @@ CALLS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("firehose", "list_delivery_streams", {}),
     ("application-autoscaling", "describe_scalable_targets", {"ServiceNamespace": "dynamodb"}),
     ("ec2", "describe_availability_zones", {}),
-    ("cloudformation", "list_stacks", {}),
+    ("cloudformation", "validate_template", {
+        "TemplateBody": "Resources: {Queue: {Type: 'AWS::SQS::Queue'}}",
+    }),
     ("lambda", "list_functions", {}),
     ("scheduler", "list_schedules", {}),
     ("stepfunctions", "list_state_machines", {}),

@@ -9,7 +9,8 @@ import json
 import resource
 import time
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from infra.cloud import dispatch, inventory, managed, registry, state, stock, sts
@@ -23,13 +24,16 @@ from infra.cloud.process import Sockets
 from infra.cloud.server import Listener
 from infra.cloud.tls import Authority
 
+if TYPE_CHECKING:
+    from infra.cloud.snapshot import Keeper
+
 ORDERS = {
     "identity", "role", "session", "log", "inventory", "advance", "schedule", "instance",
     "quota", "usage", "notice", "expire_tokens", "polls", "use", "usage_records",
     "tell",
-    "holdings", "settle", "now",
+    "holdings", "settle", "now", "keep",
 }
-FREE = {"settle"}  # orders that wait for others, who need the door's lock
+FREE = {"settle", "keep"}  # orders that wait for others, who need the door's lock
 _FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
@@ -46,6 +50,7 @@ class Service:
         self.metadata = Metadata(self.clock, self.door.log, region)
         self.authority = authority
         self.started = time.process_time()
+        self.keeper: Keeper | None = None
 
     def listen(self, sockets: Sockets) -> None:
         """Serve on every socket that was handed in."""
@@ -124,6 +129,15 @@ class Service:
     def advance(self, seconds: float) -> None:
         """Let time pass."""
         self.clock.advance(seconds)
+
+    def keep(self, path: str) -> None:
+        """Load what a file keeps, and save to it from now on; told again: save now."""
+        from infra.cloud.snapshot import Keeper
+
+        if self.keeper is None:
+            self.keeper = Keeper(self.door, Path(path))
+        else:
+            self.keeper.save()
 
     def now(self) -> float:
         """Return the cloud's time."""

@@ -7,16 +7,22 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import json
 import os
 import ssl
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+if TYPE_CHECKING:
+    from infra.cloud.desk import Folder
 
 NAMES = ("localhost",)
 ADDRESSES = ("127.0.0.1", "::1")
@@ -55,6 +61,18 @@ def create() -> Authority:
         pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     return Authority(ca.public_bytes(pem), server.public_bytes(pem), private)
+
+
+def kept(folder: Folder) -> Authority:
+    """Return the CA of a desk's folder, so that a restart leaves no client with a stale one."""
+    found = folder.read("tls.json")
+    if isinstance(found, dict) and time.time() < float(found.get("until", 0)):
+        return Authority(*(str(found[k]).encode() for k in ("ca", "chain", "key")))
+    made = create()
+    until = time.time() + 300 * 24 * 3600
+    parts = {"ca": made.ca.decode(), "chain": made.chain.decode(), "key": made.key.decode()}
+    folder.write("tls.json", json.dumps(parts | {"until": until}))
+    return made
 
 
 def _name(common: str) -> x509.Name:

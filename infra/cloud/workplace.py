@@ -98,8 +98,9 @@ def find_mode() -> str:
 
 def works(mode: str) -> bool:
     """Whether a program really runs in this mode."""
-    if sys.platform != "linux" or (mode == "bubblewrap" and not walled.has_bubblewrap()):
-        return mode == "plain"
+    absent = mode == "bubblewrap" and not walled.has_bubblewrap()
+    if mode != "plain" and (absent or sys.platform != "linux"):
+        return False
     try:
         kept = Kept(mode, Program(("true",), cpu_seconds=5), _CALM, 0)
     except BrokerError:

@@ -8,6 +8,7 @@ import contextlib
 import io
 import json
 import os
+import socket
 import subprocess
 import zipfile
 from pathlib import Path
@@ -17,11 +18,11 @@ import pytest
 from bench_course import judge, make_lab, notebook
 from PIL import Image
 
-from autograder import plain
+from autograder import lines, plain
 from autograder.channel import Found, find, unpacked
 from autograder.cohort import Plan, judge_all
 from autograder.court import BOOT, Court, Job
-from autograder.errors import GraderError, SubmissionError
+from autograder.errors import GraderError, LearnerError, SubmissionError
 from autograder.formgrade import _stamp, rebuilt
 from autograder.grade import HUNG, Bench, load_lab
 from autograder.gradebook import Gradebook
@@ -29,6 +30,7 @@ from autograder.judge import Program
 from autograder.manifest import load_course
 from autograder.sandbox import Launcher, Limits, Usage
 from autograder.submission import Submission, read_zip
+from autograder.timeline import Timeline
 from autograder.verdict import CheckResult, LabResult, Verdict
 
 TOTAL = '''
@@ -336,8 +338,10 @@ def test_a_program_that_ends_just_before_its_signal_is_no_fault_of_ours():
         def wait(self, pid: int, timeout: float) -> int:
             return 0
 
-    assert Program(Ended(), 7).kill(15) == 0
-    assert Program(Ended(), 7).kill(9) == 0
+    timeline = Timeline()
+    assert Program(Ended(), 7, timeline, "watch.py").kill(15) == 0
+    assert Program(Ended(), 7, timeline, "watch.py").kill(9) == 0
+    assert [m.kind for m in timeline.moments] == ["started", "ended"] * 2
 
 
 def outcome(verdict: Verdict) -> LabResult:
@@ -484,6 +488,14 @@ if __name__ == "__main__":
 else:
     taken = socket.create_server(("127.0.0.1", 7007))
 """
+
+
+def test_a_connection_that_is_reset_before_it_is_ours_was_closed_too_early():
+    def opened(port: int) -> socket.socket:
+        raise ConnectionResetError(104, "reset")
+
+    with pytest.raises(LearnerError, match="too early"):
+        lines.connect(opened, 7008)
 
 
 def test_no_program_makes_its_own_fault_ours_by_hanging_up(tmp_path):

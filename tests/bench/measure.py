@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -49,3 +50,13 @@ def run(command: Sequence[str | Path], cwd: Path, fine: Sequence[int] = (0,)) ->
         last = "\n".join((texts[0] + texts[1]).strip().splitlines()[-12:])
         raise Failed(f"{' '.join(map(str, command))}: exit {process.returncode}\n{last}")
     return Run(usage.ru_utime + usage.ru_stime, process.returncode, texts[0], {})
+
+
+def machine() -> str:
+    """Return the processor and the number of cores."""
+    model = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        found = (x for x in info.read_text().splitlines() if x.startswith("model name"))
+        model = next(found, f":{model}").partition(":")[2].strip()
+    return f"{os.cpu_count()} cores of {model}"

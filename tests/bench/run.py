@@ -1,6 +1,7 @@
 """Measures what a graded submission costs: ours, bare forks and, with --all, nbgrader and Otter.
 
     ladder bench [--all] [--runs N]
+    ladder bench --cloud [--runs N]      the embedded cloud instead: see speed.py
 
 All graders get the same 30 submissions in one run, taking turns, so that a machine that grows
 slower does so for all. The figure is CPU seconds of the whole process tree. Exit 1 when a goal is
@@ -25,7 +26,7 @@ from typing import Any, Protocol
 import peers
 from assignment import STUDENTS
 from graders import Floor, Ladder, Nbgrader, Otter
-from measure import Failed, Run
+from measure import Failed, Run, machine
 from submissions import endless
 
 HERE = Path(__file__).parent
@@ -196,16 +197,6 @@ def notes(ways: Mapping[str, Way], rounds: int, loads: Sequence[float]) -> list[
     return out
 
 
-def machine() -> str:
-    """Return the processor and the number of cores."""
-    model = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        found = (x for x in info.read_text().splitlines() if x.startswith("model name"))
-        model = next(found, f":{model}").partition(":")[2].strip()
-    return f"{os.cpu_count()} cores of {model}"
-
-
 def report(ways: Mapping[str, Way], rounds: int, loads: Sequence[float]) -> dict[str, Any]:
     """Return everything that was found: for `ladder sync`, and for programs."""
     figures = {name: way.figures() for name, way in ways.items()}
@@ -262,7 +253,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--all", action="store_true", help="beside nbgrader and Otter; keep results"
     )
     parser.add_argument("--runs", type=int, default=3, metavar="N", help="rounds (default: 3)")
+    parser.add_argument(
+        "--cloud", action="store_true", help="measure the emulated clouds instead of graders"
+    )
+    parser.add_argument(
+        "--block", type=int, default=50, metavar="N", help="with --cloud: requests at a time"
+    )
     options = parser.parse_args(arguments)
+    if options.cloud:
+        import speed
+
+        return speed.main(options.runs, options.block)
     with tempfile.TemporaryDirectory(prefix="ladder-bench-") as folder:
         place = Path(folder)
         try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import os
 import re
 import subprocess
 import sys
@@ -61,6 +63,26 @@ def test_wrong_spellings_break_it_for_some_parcels(shipments, rule: str, text: s
     parcels, table = shipments
     promise = promises({**FIRST, rule: text})
     assert sum(promise(p, table) != lab.right(p, table) for p in parcels) >= 3
+
+
+SOLUTIONS = ROOT / "solutions/1-foundations/culprit-commit"
+SUITES = [SOLUTIONS, *sorted((SOLUTIONS / "alternatives").iterdir())]
+
+
+@pytest.mark.parametrize("folder", SUITES, ids=lambda f: f.name)
+def test_the_solutions_tests_know_each_wrong_spelling(tmp_path: Path, folder: Path) -> None:
+    """Whichever of them a learner's history holds, the tests of a right answer fail on it."""
+    sources = [lab.module({**FIRST, rule: text}) for rule, text in WRONG]
+    for number, source in enumerate([lab.module(FIRST), *sources]):
+        (tmp_path / f"trial{number:02}" / "eta").mkdir(parents=True)
+        (tmp_path / f"trial{number:02}" / "eta" / "__init__.py").touch()
+        (tmp_path / f"trial{number:02}" / "eta" / "promise.py").write_text(source)
+    folders = sorted(path.name for path in tmp_path.iterdir())
+    (tmp_path / "trial.py").write_text(lab.TRIAL)
+    (tmp_path / "test_promise.py").write_text((folder / "test_promise.py").read_text())
+    command, environment = [sys.executable, "trial.py", *folders], {**os.environ, **lab.QUIET}
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True)
+    assert json.loads((tmp_path / "codes.json").read_text()) == [0] + [lab.FAILED] * len(WRONG)
 
 
 @pytest.mark.parametrize("seed", range(6))

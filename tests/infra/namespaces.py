@@ -21,11 +21,22 @@ SET_FLAGS = 0x8914
 def leave() -> bool:
     """Enter a network namespace of our own with loopback up; False where that is refused."""
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(NEW_NET) != 0 and libc.unshare(NEW_USER | NEW_NET) != 0:
-        return False
+    user, group = os.getuid(), os.getgid()
+    if libc.unshare(NEW_NET) != 0:
+        if libc.unshare(NEW_USER | NEW_NET) != 0:
+            return False
+        _keep_names(user, group)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         fcntl.ioctl(probe, SET_FLAGS, struct.pack("16sh14x", b"lo", UP))
     return True
+
+
+def _keep_names(user: int, group: int) -> None:
+    """Be who we were in the new user namespace: who has no name there can make no other."""
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"),
+                       ("gid_map", f"{group} {group} 1")):  # fmt: skip
+        with open(f"/proc/self/{name}", "w") as file:
+            file.write(text)
 
 
 def watch(event: str, arguments: tuple[object, ...]) -> None:

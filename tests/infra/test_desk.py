@@ -90,7 +90,7 @@ def test_a_day_at_the_desk(desk: Desk) -> None:
     assert "already up" in desk.well("up", "--port", str(port))
     assert "identity" in desk.well("status")
     asked = [service for service, _, _ in rounds.CALLS if rounds.signed(service) in SERVICES]
-    assert desk.well("doctor").count("ok ") == 8 + len(asked)
+    assert desk.well("doctor").count("ok ") == 9 + len(asked)
     everybody = family(desk.running.pid)
     listening = {c.laddr for p in everybody for c in p.net_connections() if c.status == "LISTEN"}
     assert {address.ip for address in listening} == {"127.0.0.1"}

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from autograder.sandbox import Launcher, Limits
 from infra.cloud.fixtures import Cloud, allow, loopback, private_cloud
 from tests.infra.client import code
 from tests.infra.compute import bodies, function, invoke, open_queue, package, queue, role
+from tests.infra.test_lent import Folder
 
 ECHO = "def handler(event, context):\n    return event\n"
 COUNT = """
@@ -357,6 +360,27 @@ def handler(event, context):
     return found
 """)
     assert invoke(cloud, "curious", __file__) == {"host": "closed", "net": "closed"}
+
+
+@pytest.mark.parametrize("box", [False, True], ids=["stand-in", "box"])
+def test_a_function_runs_in_a_room_that_was_lent(box: bool) -> None:
+    """As in a graded run: the cloud's parent opens the sandbox."""
+    opened: list[Any] = []
+    with contextlib.ExitStack() as stack:
+        boxes = stack.enter_context(Launcher("exec")) if box else None
+
+        def room(cpu: float, memory: int) -> Any:
+            limits = Limits(cpu=min(cpu, 60), memory=max(memory, 256) << 20)
+            opened.append(Folder() if boxes is None else boxes.open({}, limits))
+            return opened[-1]
+
+        listener = stack.enter_context(loopback())
+        lent = stack.enter_context(private_cloud(listener, run=room))
+        function(lent, "lent", COUNT.replace("/tmp/", "./"), MemorySize=256)
+        lent.client("lambda").invoke(FunctionName="lent", InvocationType="Event", Payload=b"1")
+        lent.settle()
+        assert invoke(lent, "lent") == [2, 2]
+        assert len(opened) == 1
 
 
 def test_a_cloud_without_a_broker_says_so() -> None:

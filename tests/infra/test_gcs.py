@@ -133,7 +133,6 @@ def test_control_paths_and_strange_methods_are_not_served(gcs: Gcs) -> None:
     gcs.bucket("box")
     assert refusal(f"{gcs.url}/wipe", "GET", b"", headers) == "501"
     assert refusal(f"{gcs.url}/", "GET", b"", headers) == "501"
-    assert refusal(f"{gcs.url}/batch/storage/v1", "POST", b"x", headers) == "501"
     assert b'"box"' in fetch(f"{gcs.url}/storage/v1/b/box", "GET", b"", headers)
     assert list(gcs.state()) == ["box"]
 
@@ -310,17 +309,57 @@ def test_an_odd_query_is_the_clients_fault(gcs: Gcs, query: str) -> None:
     assert refusal(url, "GET", b"", {"authorization": f"Bearer {token}"}) == "400"
 
 
+def test_a_batch_is_its_calls_each_with_its_own_rights(gcs: Gcs) -> None:
+    gcs.bucket("box")
+    with gcs.client() as judge:
+        for name in ("a", "b/c d"):
+            judge.bucket("box").blob(name).upload_from_string(b"x")
+    account = gcs.account("viewer", "roles/storage.objectViewer")
+    with gcs.client(account) as viewer, pytest.raises(Forbidden), viewer.batch():
+        viewer.bucket("box").blob("a").delete(retry=None)
+    assert set(gcs.state()["box"]) == {"a", "b/c d"}
+    mark = len(gcs.log)
+    with gcs.client(gcs.account("writer")) as writer, writer.batch(raise_exception=False) as batch:
+        for name in ("a", "none", "b/c d"):
+            writer.bucket("box").blob(name).delete(retry=None)
+    assert [answer.status_code for answer in batch._responses] == [204, 404, 204]
+    calls = [c for c in gcs.log_since(mark) if c.operation == "storage.objects.delete"]
+    assert [(c.resource, c.status) for c in calls] == [
+        ("box/a", 204), ("box/none", 404), ("box/b/c d", 204)
+    ]  # fmt: skip
+    assert gcs.state()["box"] == {}
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        b"", b"hello", b"GET http://127.0.0.1/token HTTP/1.1\r\n\r\n",
+        b"POST /batch/storage/v1 HTTP/1.1\r\n\r\n",
+        b"GET /storage/v1/b/box/o/k?alt=media HTTP/1.1\r\n\r\n",
+        b"PUT /box/k HTTP/1.1\r\n\r\nx",
+    ],
+)  # fmt: skip
+def test_what_is_no_batch_is_refused(gcs: Gcs, part: bytes) -> None:
+    token = buy(gcs, assertion(gcs.account("writer")))
+    headers = {"authorization": f"Bearer {token}", "content-type": "multipart/mixed; boundary=b"}
+    body = b"--b\r\nContent-Type: application/http\r\n\r\n" + part + b"\r\n--b--\r\n"
+    url = f"{gcs.url}/batch/storage/v1"
+    assert refusal(url, "POST", body, headers) == "400"
+    assert refusal(url, "POST", body, {**headers, "content-type": "text/plain"}) == "400"
+
+
 # --- what dies with whom, and what calls out -----------------------------------------------------
 
 
 def test_it_ends_with_the_block_and_when_it_is_killed() -> None:
+    others = set(psutil.Process().children())
     with loopback() as listener:
         with private_gcs(listener) as gcs:
-            (child,) = psutil.Process().children()
+            (child,) = set(psutil.Process().children()) - others
             assert gcs.alive()
         wait_for_end([child])
         with private_gcs(listener) as gcs:
-            (child,) = psutil.Process().children()
+            (child,) = set(psutil.Process().children()) - others
             child.kill()
             child.wait(20)
             assert not gcs.alive()

@@ -23,10 +23,20 @@ from autograder import feedback, report  # noqa: E402
 from autograder.manifest import Lab, load_course  # noqa: E402
 from autograder.ratings import Rating  # noqa: E402
 from autograder.sidebyside import Pair, page  # noqa: E402
-from autograder.verdict import CheckResult, LabResult, Verdict  # noqa: E402
+from autograder.verdict import CheckResult, LabResult, Moment, Verdict  # noqa: E402
 
 WILD = "\"><script>ran='name'</script><img src=x onerror=\"ran='img'\">"
 NAMES = ("ada", "Ærø Øst", "李雷", "عمر", WILD, "$\\frac{1}{0}$", "a" * 120)
+
+
+DONE = tuple(
+    Moment(kind=kind, program=program, text=said, at=at)
+    for kind, program, said, at in (
+        ("started", 1, "train.py", 0), ("signalled", 1, "SIGTERM", 4.2),
+        ("ended", 1, "exit code 75", 5.1), ("started", 2, "train.py", 5.4), ("replaced", 0, "", 9),
+        ("started", 3, WILD, 9.5), ("ended", 3, "exit code 0", 16),
+    )
+)  # fmt: skip
 
 
 def class_of(lab: Lab, count: int) -> Iterator[LabResult]:
@@ -49,6 +59,7 @@ def _check(draw: random.Random, name: str, place: int, skill: float) -> CheckRes
     return CheckResult(
         name=name, claim=f"The claim of {name} {WILD}", points=2, verdict=verdict, message=WILD,
         cpu=draw.lognormvariate(-1, 0.5), must=place == 0, seeds=(verdict,),
+        timeline=DONE if place % 2 else (),
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import calendar
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -84,14 +84,17 @@ def _rate(match: re.Match[str]) -> int:
     return count * _SECONDS[unit.rstrip("s")]
 
 
-def _zone(name: str) -> ZoneInfo:
+@cache
+def _zone(name: str) -> tzinfo:
+    if name == "UTC":
+        return UTC
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
         raise ValueError(f"there is no time zone {name}") from None
 
 
-def _next(wanted: Cron, after: float, zone: ZoneInfo) -> float | None:
+def _next(wanted: Cron, after: float, zone: tzinfo) -> float | None:
     start = datetime.fromtimestamp(after, zone)
     for day in wanted.dates(start.date()):
         for hour in wanted.hours:

@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 from eta.promise import promise
 
-ROADS = {"Aarhus": {"Vejle": 60, "Odense": 62}, "Vejle": {"Aarhus": 90}}
+ROADS = {"Aarhus": {"Vejle": 60, "Odense": 61}, "Vejle": {"Aarhus": 90}}
 PARCEL = {
     "number": "LM000001", "accepted": "2026-03-03T10:00", "service": "express", "weight_kg": 2.5,
     "from": "Aarhus", "to": "Vejle", "housing": "flat",

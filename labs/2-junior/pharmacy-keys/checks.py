@@ -97,7 +97,11 @@ def without_the_key_nothing_is_readable(estate, site):
     points=4,
     observes="cloud",
     must=True,
-    after=("dispatch_sees_its_own_depots", "rotator_keeps_to_one_secret"),
+    after=(  # it begins with the whole pharmacy, deployed by the learner's program
+        "intake_drops_and_never_looks",
+        "dispatch_sees_its_own_depots",
+        "rotator_keeps_to_one_secret",
+    ),
 )
 def nobody_notices_the_rotation(rotation):
     """Killed after each of four steps and started again, a rotation costs none of 1,000 reads."""
