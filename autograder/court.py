@@ -195,8 +195,8 @@ def main(fd: int) -> NoReturn:
     try:
         lab = load_course(Path(order["root"])).lab(order["lab"])
         loaded = load_lab(lab)
-        shown = _visible(lab)
         _warm(lab)
+        shown = _visible(lab)  # afterwards: an import may have installed what is to be read
         channel.send({"ready": True}, msgspec.json.encode(_unjudged(loaded.checks)))
     except Exception as error:
         channel.send({"error": str(error)})
@@ -293,7 +293,8 @@ def _visible(lab: Lab) -> list[str]:
     """Return what a judge sees of the host: the course, because it reads what strangers answer."""
     root = lab.course.root
     packages = [Path(__file__).parent, Path(__file__).parents[1] / "infra"]
-    folders = [*packages, root / "labs", lab.solution]
+    more = [root / folder for need in lab.needs() for folder in need.judge_reads]
+    folders = [*packages, root / "labs", lab.solution, *more]
     return visible(path.absolute() for path in folders if path.is_dir())
 
 

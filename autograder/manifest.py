@@ -96,7 +96,8 @@ class Need(Record, frozen=True):
     """What a name in a lab's `needs` means: a group to install, modules to load, packages.
 
     `asks` is the command that tells which of the lab's `NAME:capability` the learner's own
-    machinery lacks; it says so itself.
+    machinery lacks; it says so itself. `judge_reads`: folders of the course, beside those that
+    every judge sees, that this lab's judge may read and run programs from.
     """
 
     text: str = ""
@@ -104,6 +105,7 @@ class Need(Record, frozen=True):
     mb: int = 0
     imports: tuple[str, ...] = ()
     judge_imports: tuple[str, ...] = ()
+    judge_reads: tuple[str, ...] = ()
     apt: tuple[str, ...] = ()
     asks: str = ""
 
