@@ -16,7 +16,7 @@ from typing import Any
 
 os.environ.setdefault("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # ours needs none, and they cost
 
-import pytest  # noqa: E402
+import pytest
 
 FLAGS = ["-q", "-p", "no:cacheprovider", "--rootdir=.", "test_review.py"]
 QUIET = ["--assert=plain", "--tb=no"]

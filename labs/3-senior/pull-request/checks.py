@@ -21,6 +21,9 @@ def finds_what_matters(review, pull, worlds, weighed):
     assert value >= ENOUGH or len(shown) == len({one.key for one in hits}), (
         "a line is right, but what should show it does not. Is it red with that bug alone?"
     )
+    assert pull.graver(shown) <= 1, (
+        "two blockers are missed. Which functions has nobody spoken of, the assistant included?"
+    )
     assert value >= ENOUGH, "too much is missed. Which functions have you not tried to break?"
 
 

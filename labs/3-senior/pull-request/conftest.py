@@ -14,8 +14,8 @@ import marshal
 import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -1178,7 +1178,10 @@ def senders(
 SLOTS = {slot.key: slot for slot in POOL}
 FILES = ("scans", "features", "weather", "store", "figures", "work")
 HEADS = {
-    "scans": ("What the depots' scanners send.", 'Scan = dict[str, Any]\nHOME = ZoneInfo("Europe/Copenhagen")'),
+    "scans": (
+        "What the depots' scanners send.",
+        'Scan = dict[str, Any]\nHOME = ZoneInfo("Europe/Copenhagen")',
+    ),
     "features": ("What the model is told of a parcel.", "Parcel = dict[str, Any]"),
     "weather": (
         "The weather service: paid by the call, and often busy.",
@@ -1193,11 +1196,16 @@ HEADS = {
         '                     PRIMARY KEY (parcel, day));\n"""',
     ),
     "figures": ("Numbers and texts for people.", "# Money is in euros, delays are in minutes."),
-    "work": ("What the night does in threads, queues and files.", "# Nothing in here knows what a parcel is."),
+    "work": (
+        "What the night does in threads, queues and files.",
+        "# Nothing in here knows what a parcel is.",
+    ),
 }
 IMPORTS = {
     "collections": ("Counter",),
-    "collections.abc": ("Callable", "Iterable", "Iterator", "Mapping", "MutableMapping", "Sequence"),
+    "collections.abc": (
+        "Callable", "Iterable", "Iterator", "Mapping", "MutableMapping", "Sequence",
+    ),
     "contextlib": ("suppress",),
     "datetime": ("date", "datetime", "timedelta", "timezone"),
     "functools": ("partial",),
@@ -1210,15 +1218,15 @@ IMPORTS = {
 }
 MODULES = ("base64", "heapq", "logging", "math", "os", "random", "sqlite3", "tempfile", "threading")
 NITS = (
-    ("scans", "Scan = dict", "A dataclass or a TypedDict would tell a reader which fields a scan has."),
+    ("scans", "Scan = dict", "A dataclass would tell a reader which fields a scan has."),
     ("scans", "HOME = ", "The name HOME could say that it is a time zone: HOME_ZONE."),
     ("features", "Parcel = dict", "A TypedDict would say which keys of a parcel are read here."),
     ("weather", "AGAIN = ", "AGAIN deserves a comment: why these two statuses, and not 500?"),
     ("weather", "class Away", "Away could be named AwayError, as PEP 8 recommends for errors."),
     ("store", "SCHEMA = ", "The schema would be easier to review in a .sql file of its own."),
-    ("store", "CREATE TABLE parcels", "Column types stand on one long line; one column a line gives better diffs."),
+    ("store", "CREATE TABLE parcels", "One column a line would give better diffs than this one long line."),
     ("figures", "# Money", "This comment belongs into the docstring of the module."),
-    ("work", "# Nothing", "A Protocol for `queue` would document take() and done() better than a comment."),
+    ("work", "# Nothing", "A Protocol for `queue` would document take() and done()."),
 )
 Texts = Mapping[str, str]  # of each function, by its key
 
@@ -1240,7 +1248,7 @@ def documented(slot: Slot, text: str) -> str:
 
 def imported(code: str) -> str:
     """Return the import lines that some code needs, as a linter would sort them."""
-    used = {name for name in re.findall(r"(?<![\w.'\"])[A-Za-z_]\w*", code)}
+    used = set(re.findall(r"(?<![\w.'\"])[A-Za-z_]\w*", code))
     plain = [f"import {name}" for name in MODULES if re.search(rf"(?<![\w.]){name}\.", code)]
     named = []
     for module, names in IMPORTS.items():
@@ -1296,7 +1304,7 @@ class Pull:
         """What the review has to end with."""
         return REWORK if self.bugs else MERGE
 
-    @property
+    @cached_property
     def sources(self) -> dict[str, Source]:
         """The files of the pull request."""
         return {file: source(file, self.texts) for file in FILES}
@@ -1310,6 +1318,10 @@ class Pull:
         """Return what each finding that meets a bug is called, and what it should be."""
         hits = [one for one in findings if one.key in self.bugs]
         return [(one.severity, SLOTS[one.key].severity) for one in hits]
+
+    def graver(self, found: set[str]) -> int:
+        """Return how many blockers were not found."""
+        return sum(SLOTS[key].severity == BLOCKER for key in self.bugs if key not in found)
 
     def fixed(self) -> dict[str, str]:
         """Return the pull request with every bug mended."""
@@ -1340,7 +1352,7 @@ def chosen(rng: np.random.Generator, keys: Iterable[str], count: int) -> list[st
 @cache
 def pull_request(seed: int) -> Pull:
     """Return the pull request of a desk."""
-    rng = stream(seed, "pull-request")
+    rng = stream(seed, "nightly")
     return drawn(rng, good=int(rng.integers(8)) == 0)
 
 
@@ -1382,7 +1394,7 @@ def remarked(rng: np.random.Generator, pull: Pull) -> Pull:
     said = [said[n] for n in rng.permutation(len(said)).tolist()]
     pull.triage.update({str(n): row.pop("truth") for n, row in enumerate(said, 1)})
     pull.remarks.extend({"id": str(n), **row} for n, row in enumerate(said, 1))
-    return Pull(**{**vars(pull), "missed": tuple(missed)})
+    return replace(pull, missed=tuple(missed))
 
 
 def place(rng: np.random.Generator, pull: Pull, key: str) -> dict[str, Any]:
@@ -1410,7 +1422,8 @@ def answered(rng: np.random.Generator, pull: Pull) -> Pull:
         good = place_of in right
         text = documented(slot, filled(slot.other if good else slot.half, pull.secret))
         head = f"# nightly/{slot.file}.py: {slot.name}, instead of what is there"
-        body = f"{head}\n\nfrom __future__ import annotations\n\n{imported(slot.other if good else slot.half)}\n\n\n{text}\n"
+        needs = imported(slot.other if good else slot.half)
+        body = f"{head}\n\nfrom __future__ import annotations\n\n{needs}\n\n\n{text}\n"
         pull.replies[f"{number}.py"] = re.sub(r"\n{4,}", "\n\n\n", body)
         pull.answers[str(number)] = "merge" if good else "not yet"
     return pull
@@ -1537,10 +1550,11 @@ def review(work: Any, pull: Pull) -> Review:
 # ---------------------------------------------------------------- worlds
 
 
+TURNED = {ast.Lt: ast.Gt, ast.Gt: ast.Lt, ast.LtE: ast.GtE, ast.GtE: ast.LtE}
+
+
 class Disguise(ast.NodeTransformer):
     """Rewrites a function without changing what it does: names, sides of comparisons, no words."""
-
-    TURNED = {ast.Lt: ast.Gt, ast.Gt: ast.Lt, ast.LtE: ast.GtE, ast.GtE: ast.LtE}
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.rng = rng
@@ -1568,7 +1582,7 @@ class Disguise(ast.NodeTransformer):
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
         """Turn `a < b` into `b > a`."""
         self.generic_visit(node)
-        turned = self.TURNED.get(type(node.ops[0])) if len(node.ops) == 1 else None
+        turned = TURNED.get(type(node.ops[0])) if len(node.ops) == 1 else None
         if turned is None:
             return node
         return ast.Compare(node.comparators[0], [turned()], [node.left])

@@ -1,4 +1,14 @@
-"""Your review of Sam's pull request; `python review.py` writes review.json."""
+"""Your review of Sam's pull request; `python review.py` writes review.json.
+
+`review()` returns it as a table:
+
+    verdict    "approve" or "request changes"
+    findings   a list, worst first, of what finding() or broken() returns
+    guards     {"store.put": "test_put", ...}: three functions at least that you found right
+    triage     {"1": "fix", "2": "nit", "3": "wrong", ...}: each of the assistant's remarks
+    replies    {"1": "merge", "2": "not yet", ...}: each of Sam's commits
+    comment    the covering comment, with its five facts in brackets
+"""
 
 from __future__ import annotations
 
@@ -6,8 +16,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-# TODO: what you import, if anything
-raise NotImplementedError
+import again  # again.red() are the names of your tests that are red
 
 Finding = dict[str, Any]
 
@@ -22,7 +31,7 @@ def broken(file: str, line: int, severity: str, says: str, **shown: Any) -> Find
     return {"file": file, "line": line, "severity": severity, "says": says, **shown}
 
 
-# TODO: findings, guards, triage, replies, verdict and comment, as review() returns them
+# TODO: def review() -> dict[str, Any]: the table above
 raise NotImplementedError
 
 

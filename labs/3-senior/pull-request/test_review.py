@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import time
 import weakref
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 

@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import time
 import weakref
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ def test_batches_are_full() -> None:
 
 ### BEGIN SOLUTION: a test for each finding, three guards at least
 def utc(*moment: int) -> datetime:
-    return datetime(*moment, tzinfo=timezone.utc)  # type: ignore[arg-type, misc]
+    return datetime(*moment, tzinfo=UTC)  # type: ignore[arg-type, misc]
 
 
 def scan(parcel: str = "LM1", depot: str = "Vejle", event: str = "sorted", minute: int = 0) -> Any:

@@ -1,16 +1,22 @@
-"""Your review of Sam's pull request; `python review.py` writes review.json."""
+"""Your review of Sam's pull request; `python review.py` writes review.json.
+
+`review()` returns it as a table:
+
+    verdict    "approve" or "request changes"
+    findings   a list, worst first, of what finding() or broken() returns
+    guards     {"store.put": "test_put", ...}: three functions at least that you found right
+    triage     {"1": "fix", "2": "nit", "3": "wrong", ...}: each of the assistant's remarks
+    replies    {"1": "merge", "2": "not yet", ...}: each of Sam's commits
+    comment    the covering comment, with its five facts in brackets
+"""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
-
-### BEGIN SOLUTION: what you import, if anything
 import re
 from collections.abc import Callable
-
-### END SOLUTION
+from pathlib import Path
+from typing import Any
 
 Finding = dict[str, Any]
 
@@ -25,7 +31,7 @@ def broken(file: str, line: int, severity: str, says: str, **shown: Any) -> Find
     return {"file": file, "line": line, "severity": severity, "says": says, **shown}
 
 
-### BEGIN SOLUTION: findings, guards, triage, replies, verdict and comment, as review() returns them
+### BEGIN SOLUTION: def review() -> dict[str, Any]: the table above
 # The code is read, not run: each line below is what a tired eye should stop at. The tests are there
 # for Sam, who should not have to believe it.
 
@@ -79,7 +85,7 @@ def functions(file: str, text: str) -> dict[str, tuple[range, str]]:
     rows = text.split("\n")
     starts = [n for n, row in enumerate(rows) if re.match(r"def |class (?!Away)", row)]
     found = {}
-    for start, end in zip(starts, [*starts[1:], len(rows)]):
+    for start, end in zip(starts, [*starts[1:], len(rows)], strict=False):
         name = re.split(r"\W", rows[start])[1]
         part = "\n".join(rows[start:end])
         found[f"{file}.{name}"] = (range(start + 1, end + 1), part)

@@ -6,7 +6,8 @@ import random
 import sqlite3
 import sys
 import threading
-from datetime import date, datetime, timedelta, timezone
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta, timezone
 from fractions import Fraction
 from itertools import product
 from pathlib import Path
@@ -20,7 +21,7 @@ from nightly import features, figures, scans, store, weather, work
 
 ### BEGIN SOLUTION: a test for each finding, three guards at least
 TIMES = 60
-HOURS = [datetime(2026, 1, 1, tzinfo=timezone.utc) + timedelta(hours=n) for n in range(0, 8760, 5)]
+HOURS = [datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=n) for n in range(0, 8760, 5)]
 
 
 def draw() -> random.Random:
@@ -56,7 +57,7 @@ def test_read() -> None:
 
 def test_first_only() -> None:
     names = ("parcel", "depot", "event", "moment")
-    rows = [dict(zip(names, row)) for row in product("AB", "CD", "EF", HOURS[:2])]
+    rows = [dict(zip(names, row, strict=False)) for row in product("AB", "CD", "EF", HOURS[:2])]
     twice = draw().choices(rows, k=200)
     assert list(scans.first_only(twice)) == [r for n, r in enumerate(twice) if r not in twice[:n]]
 
@@ -127,7 +128,7 @@ def test_scaled() -> None:
     for _ in range(TIMES):
         train, test = ([rng.uniform(-9, 9) for _ in range(5)] for _ in range(2))
         low, high = sorted(train)[0], sorted(train)[-1]
-        for found, given in zip(features.scaled(train, test), (train, test)):
+        for found, given in zip(features.scaled(train, test), (train, test), strict=False):
             assert found == pytest.approx([(x - low) / (high - low) for x in given])
 
 
@@ -142,10 +143,8 @@ def test_shuffled() -> None:
 def test_key() -> None:
     assert weather.key({"WEATHER_KEY": "mine"}) == "mine"
     found = None
-    try:
+    with suppress(KeyError):
         found = weather.key({"PATH": "/bin"})
-    except KeyError:
-        pass
     assert found is None
 
 
@@ -302,7 +301,8 @@ def test_drain() -> None:
         waiting, log = [rng.choice(["good", "bad"]) + str(n) for n in range(6)], list[Any]()
 
         class Queue:
-            left = list(waiting)
+            def __init__(self, left: list[str]) -> None:
+                self.left = left
 
             def take(self) -> str | None:
                 return self.left.pop(0) if self.left else None
@@ -315,7 +315,7 @@ def test_drain() -> None:
             if message.startswith("bad"):
                 raise ValueError(message)
 
-        handled = work.drain(Queue(), handle)
+        handled = work.drain(Queue(list(waiting)), handle)
         due = []
         for message in waiting:
             due += [("handle", message)] + [("done", message)] * message.startswith("good")
