@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import re
 import sys
 import types
 from collections.abc import Iterator, Mapping
@@ -30,6 +31,8 @@ def module(path: Path, name: str) -> ModuleType:
     return loaded
 
 
+worked = module(LESSON.with_suffix("") / "worked.py", "pull_request_worked")
+figures = module(ROOT / "docs/figures/pull_request.py", "pull_request_figures")
 lab = module(LAB / "conftest.py", "pull_request_conftest")
 SECRET = lab.secrets(np.random.default_rng(1))
 PLAIN = {key: slot.plain for key, slot in lab.SLOTS.items()}
@@ -58,7 +61,7 @@ class World:
         test = getattr(self.tests, TESTS[key])
         marks = [mark.args for mark in getattr(test, "pytestmark", [])]
         names, rows = marks[0] if marks else ("", [()])
-        split = names if isinstance(names, tuple) else (names,)
+        split = names if isinstance(names, tuple) else ()
         for row in rows:
             given = dict(zip(split, row if isinstance(row, tuple) else (row,), strict=True))
             place = folder / str(next(NUMBERS))
@@ -179,3 +182,66 @@ def test_a_score_weighs_severity(found: list[str], alarms: list[str], value: flo
 def test_approving_what_is_right_scores_everything() -> None:
     assert lab.score(set(), [], []) == 1
     assert lab.score(set(), ["minor"], []) == 0
+
+
+# ---------------------------------------------------------------- the lesson
+
+
+def test_careful_tests_are_red_at_their_own_bug_and_nowhere_else() -> None:
+    names = list(worked.WORLDS)
+    for test, reds in worked.matrix(worked.CAREFUL).items():
+        assert [names[n] for n, red in enumerate(reds) if red] == [test.partition("_")[2]]
+
+
+def test_hasty_tests_are_wrong_as_the_lesson_says() -> None:
+    names = list(worked.WORLDS)
+    found = {
+        test: {names[n] for n, red in enumerate(reds) if red}
+        for test, reds in worked.matrix(worked.HASTY).items()
+    }
+    assert found == {
+        "hasty_read": {"parse"}, "hasty_batches": {"parse"}, "hasty_mean": set(names) - {"mean"},
+    }  # fmt: skip
+
+
+def test_the_lesson_weighs_as_the_lab_does() -> None:
+    for seed in range(20):
+        pull = lab.drawn(np.random.default_rng(seed), good=False)
+        found, alarms = set(pull.bugs[::2]), ["blocker", "minor"]
+        hits = [lab.SLOTS[key].severity for key in found]
+        missed = [lab.SLOTS[key].severity for key in pull.bugs if key not in found]
+        assert lab.score(found, alarms, pull.bugs) == worked.score(hits, missed, alarms)
+
+
+def test_the_lesson_says_these_numbers() -> None:
+    text = LESSON.read_text()
+    found = ["blocker"] * 3 + ["major"] * 4 + ["minor"]
+    one, grave, two = (
+        worked.score(found, [], alarms)
+        for alarms in (["minor"], ["blocker"], ["blocker", "blocker"])
+    )
+    assert f"called minor leaves the score at {one:.2f}. One false *blocker*: {grave:.2f}." in text
+    assert f"Two: {two:.2f}, and" in text
+    scores = figures.outcomes(worked, lab)
+    means = [sum(values) / len(values) for values in scores.values()]
+    every, believed, right, looks, but_one = means
+    assert f"reporting all functions lies about {every:.2f}" in text
+    assert f"remarks about {believed:.2f}" in text
+    assert f"Believe it all, and you score {believed:.2f}." in text
+    assert f"add nothing: {right:.2f}, above the line" in text
+    assert f"everything that looks like one about {looks:.2f}" in text
+    assert f"every bug but one blocker about {but_one:.2f}" in text
+    over = [sum(v >= 0.75 for v in values) for values in scores.values()]
+    assert f"in {100 * over[2] / figures.DRAWS:.0f} of 100 cases" in text
+    assert over[3] == 2
+    assert "of 400 reviews two get over the line" in text
+
+
+def test_the_pictures_are_the_scripts(tmp_path: Path) -> None:
+    figures.draw(tmp_path)
+    for name in ("worlds", "ways"):
+        texts = [
+            re.findall(r">([a-z][^<]+)</text>", (folder / f"{name}.svg").read_text())
+            for folder in (tmp_path, LESSON.with_suffix(""))
+        ]
+        assert texts[0] == texts[1]

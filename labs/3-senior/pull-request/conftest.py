@@ -1224,7 +1224,7 @@ NITS = (
     ("weather", "AGAIN = ", "AGAIN deserves a comment: why these two statuses, and not 500?"),
     ("weather", "class Away", "Away could be named AwayError, as PEP 8 recommends for errors."),
     ("store", "SCHEMA = ", "The schema would be easier to review in a .sql file of its own."),
-    ("store", "CREATE TABLE parcels", "One column a line would give better diffs than this one long line."),
+    ("store", "CREATE TABLE parcels", "One column a line would give better diffs."),
     ("figures", "# Money", "This comment belongs into the docstring of the module."),
     ("work", "# Nothing", "A Protocol for `queue` would document take() and done()."),
 )
