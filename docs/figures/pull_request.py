@@ -91,7 +91,7 @@ def strips(values: dict[str, list[float]]) -> Figure:
     axes = figure.subplots()
     spread = np.random.default_rng(1).uniform(-0.22, 0.22, DRAWS)
     for y, (way, scores) in enumerate(reversed(values.items())):
-        axes.plot(scores, y + spread, ".", color=LINE, ms=4, alpha=0.4, mew=0)
+        axes.plot(scores, y + spread, ".", color=LINE, ms=4, alpha=0.4, mew=0, rasterized=True)
         axes.text(0.2, y + 0.3, way, ha="left", va="bottom")
     axes.axvline(0.75, color=RED, lw=1)
     axes.text(0.745, len(values) - 0.12, "wanted: 0.75", color=RED, ha="right", va="bottom")
@@ -108,7 +108,7 @@ def draw(folder: Path) -> None:
     worked, lab = loaded(LESSON / "worked.py", "worked"), loaded(LAB, "pull_request_lab")
     with mpl.rc_context(STYLE):
         for name, figure in (("worlds", tables(worked)), ("ways", strips(outcomes(worked, lab)))):
-            figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+            figure.savefig(folder / f"{name}.svg", dpi=200, metadata={"Date": None})
 
 
 if __name__ == "__main__":

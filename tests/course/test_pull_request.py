@@ -60,8 +60,8 @@ class World:
         """Tell whether the test of a function fails, for one of its cases at least."""
         test = getattr(self.tests, TESTS[key])
         marks = [mark.args for mark in getattr(test, "pytestmark", [])]
-        names, rows = marks[0] if marks else ("", [()])
-        split = names if isinstance(names, tuple) else ()
+        names, rows = marks[0] if marks else ((), [()])
+        split = names if isinstance(names, tuple) else (names,)
         for row in rows:
             given = dict(zip(split, row if isinstance(row, tuple) else (row,), strict=True))
             place = folder / str(next(NUMBERS))

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-import time
 import weakref
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -261,21 +261,24 @@ def test_top() -> None:
 
 
 def test_tally() -> None:
-    class Slow(dict[str, int]):
-        """Reading takes a while, so that others come in between."""
+    class Meeting(dict[str, int]):
+        """Whoever has read waits for somebody else to read; behind a lock nobody comes."""
+
+        both = threading.Barrier(2)
 
         def get(self, name: str, default: Any = None) -> Any:
             found = super().get(name, default)
-            time.sleep(0.002)
+            with suppress(threading.BrokenBarrierError):
+                self.both.wait(0.5)
             return found
 
-    tally = work.Tally(Slow())
-    threads = [threading.Thread(target=tally.add, args=("Vejle", 1)) for _ in range(8)]
+    tally = work.Tally(Meeting())
+    threads = [threading.Thread(target=tally.add, args=("Vejle", n)) for n in (1, 10)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert dict(tally.counts) == {"Vejle": 8}
+    assert dict(tally.counts) == {"Vejle": 11}
 
 
 def test_drain() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import sqlite3
-import sys
 import threading
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -279,14 +278,14 @@ def test_tally() -> None:
     class Meeting(dict[str, int]):
         """Whoever has read waits a moment for somebody else to read."""
 
-        other = threading.Event()
+        pair = threading.Barrier(2)
 
         def get(self, name: str, default: Any = None) -> Any:
             found = dict.get(self, name, default)
-            self.other.wait(0.02)
+            with suppress(threading.BrokenBarrierError):
+                self.pair.wait(0.4)
             return found
 
-    sys.setswitchinterval(1e-4)
     tally = work.Tally(Meeting())
     threads = [threading.Thread(target=tally.add, args=("a", n)) for n in (1, 10, 100, 1000)]
     for step in (threading.Thread.start, threading.Thread.join):
