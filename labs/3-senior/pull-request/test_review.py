@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-import time
 import weakref
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
