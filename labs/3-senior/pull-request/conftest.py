@@ -1789,9 +1789,9 @@ def worlds(work: Any, rng: np.random.Generator, pull: Pull) -> Worlds:
     return Worlds(work, rng, pull)
 
 
-def rests_on(review: Review, pull: Pull) -> list[tuple[str, str]]:
-    """Return function and evidence of each finding that meets a bug, and of each guard."""
-    found = [(f.key, f.evidence) for f in review.findings if f.key in pull.bugs]
+def rests_on(review: Review) -> list[tuple[str, str]]:
+    """Return function and evidence of each finding, and of each guard."""
+    found = [(one.key, one.evidence) for one in review.findings if one.key in SLOTS]
     return found + [(key, test) for key, test in review.guards.items() if key in SLOTS]
 
 
