@@ -38,10 +38,16 @@ def evidence_is_red_and_green(review, pull, worlds, resting):
     assert len(trials) >= GUARDS, "no evidence belongs to a function of the package"
     for key, evidence in trials:
         worlds.add(worlds.rewritten(key), evidence)
+    for one in review.findings:
+        worlds.add(pull.texts, one.evidence)
     worlds.add(pull.fixed(), *(evidence for _, evidence in trials))
-    *reds, green = worlds.run()
+    *ends, green = worlds.run()
+    reds, here = ends[: len(trials)], ends[len(trials) :]
     assert green == 0, (
         "a test is not green on the code without bugs. What does it ask beyond the promise?"
+    )
+    assert all(end == 1 for end in here), (
+        "what should show a finding is green on the pull request itself. Is anything wrong there?"
     )
     assert all(end == 1 for end in reds), (
         "a test is not red when only its function is broken, in other words. What does it test?"
