@@ -184,6 +184,9 @@ def test_no_two_independent_solutions_of_the_course_are_a_pair():
                 printed(who, similar.solution_text(lab, texts), known)
                 for who, texts in (("solution", old), (name, new))
             )
+            if not any(n.endswith((".py", ".ipynb")) for n in own):  # a lab of data
+                assert "any code" in one.fault
+                continue
             assert not one.fault
             assert not two.fault
             assert similar.compare(one, two).share < similar.THRESHOLD / 1.5, (lab.id, name)
