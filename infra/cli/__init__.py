@@ -48,7 +48,7 @@ def elsewhere(target: str, command: str, folder: Folder, **asked: object) -> Non
 )
 @click.pass_context
 def cloud(context: click.Context, state: Path) -> None:
-    """The embedded cloud: S3, IAM, STS, KMS, Secrets Manager; loopback only, no account."""
+    """The embedded cloud: AWS, beside it Azure and Google Cloud; loopback only, no account."""
     from infra.cloud.desk import Folder
 
     context.obj = Folder(state)
