@@ -55,6 +55,12 @@ def backend(service: str, region: str = REGION) -> Any:
     return regions[region] if region in regions else regions["aws"]
 
 
+def regional(service: str) -> list[Any]:
+    """Return the engine's stores of a service in the regions that were used."""
+    name = ENTRIES[service].backend if service in ENTRIES else service
+    return list(_engine(name)[ACCOUNT].values())
+
+
 @cache
 def _engine(name: str) -> Any:
     """Load one of the engine's services, and cut what it brings off from the network."""

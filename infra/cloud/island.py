@@ -35,7 +35,8 @@ class Served:
     """One service behind the door.
 
     `orders` are what a judge may tell it by `Cloud.tell`; `meter` says what runs now and would be
-    billed if it ended.
+    billed if it ended. `hold` returns what a kept cloud writes of what moto does not hold, as data;
+    `revive` takes that over (None: nothing was held) and sets clocks again: see `snapshot`.
     """
 
     name: str
@@ -44,10 +45,13 @@ class Served:
     own: Mapping[str, Work] = field(default_factory=dict)
     orders: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     meter: Callable[[Inside], list[Usage]] = lambda _: []
+    hold: Callable[[Inside], Any] | None = None
+    revive: Callable[[Inside, Any], None] | None = None
 
 
 def island(
-    name: str, *, own: Mapping[str, Work] | None = None, needs: Needs | None = None
+    name: str, *, own: Mapping[str, Work] | None = None, needs: Needs | None = None,
+    revive: Callable[[Inside, Any], None] | None = None,
 ) -> Served:
     """Return a service that moto keeps, with some operations of our own."""
     mine = dict(own or {})
@@ -55,7 +59,7 @@ def island(
     def answer(call: Call, inside: Inside) -> Answer | Later:
         return mine[call.operation](call, inside) if call.operation in mine else forward(call)
 
-    return Served(name, needs or need_of_table, answer, mine)
+    return Served(name, needs or need_of_table, answer, mine, revive=revive)
 
 
 def need_of_table(call: Call) -> list[Need]:

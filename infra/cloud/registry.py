@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from infra.cloud import accounts, dynamodb, glue, kms, rights, s3, secrets, sns, sqs, sts
 from infra.cloud.athena import served as athena
-from infra.cloud.events import rules, scheduler
+from infra.cloud.events import alarms, rules, scheduler
 from infra.cloud.island import Needs, Served, island
 from infra.cloud.lambdas import service as lambdas
 from infra.cloud.sagemaker import service as sagemaker
@@ -27,10 +27,10 @@ ISLANDS: dict[str, Served] = {one.name: one for one in (
     dynamodb.SERVED,
     sns.SERVED,
     island("logs", needs=rights.logs),
-    island("monitoring", needs=rights.monitoring),
+    island("monitoring", needs=rights.monitoring, revive=alarms.revive),
     island("events", needs=rights.events, own={
         "PutRule": rules.put_rule, "TestEventPattern": rules.test_event_pattern,
-    }),
+    }, revive=rules.revive),
     island("ssm", needs=rights.ssm),
     glue.SERVED,
     athena.SERVED,

@@ -7,6 +7,7 @@ notebooks, sessions, capacity reservations or federated catalogs.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -47,9 +48,14 @@ def needs(call: Call) -> list[Need]:
     return [Need(action, arn(home)) for home in sorted(homes or {str(name or PRIMARY)})]
 
 
+def _store(inside: Inside) -> Store:
+    made: Store = inside.store("athena", lambda: groups.make(inside.clock.now()))
+    return made
+
+
 def answer(call: Call, inside: Inside) -> Answer | Later:
     """Answer one call."""
-    store: Store = inside.store("athena", lambda: groups.make(inside.clock.now()))
+    store = _store(inside)
     if call.operation in _LISTS:
         return plain(_listed(call, store))
     if call.operation in queries.OPERATIONS:
@@ -77,4 +83,22 @@ def _listed(call: Call, store: Store) -> dict[str, Any]:
     return found
 
 
-SERVED = Served("athena", needs, answer)
+def hold(inside: Inside) -> dict[str, Any]:
+    """Return workgroups, named and prepared queries, and the executions that have ended."""
+    store = _store(inside)
+    ended = [replace(one, worker=None) for one in store.executions.known.values() if one.ended]
+    return {"groups": store.groups, "named": store.named, "prepared": store.prepared,
+            "ended": ended}  # fmt: skip
+
+
+def revive(inside: Inside, held: dict[str, Any] | None) -> None:
+    """Take over what a kept cloud had; queries that ran when it ended are unknown."""
+    if held is None:
+        return
+    store = inside.stores["athena"] = Store(held["groups"], held["named"], held["prepared"])
+    for one in held["ended"]:
+        store.executions.add(one)
+        queries.HOMES[one.id] = one.workgroup
+
+
+SERVED = Served("athena", needs, answer, hold=hold, revive=revive)

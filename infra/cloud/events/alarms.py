@@ -42,6 +42,14 @@ def made(inside: Inside, alarm: Any) -> None:
         _next(inside, alarm, inside.clock.now(), rounds[alarm.alarm_arn])
 
 
+def revive(inside: Inside, _: Any) -> None:
+    """Let all alarms go on in the state that they were in."""
+    for backend in dispatch.regional("monitoring"):
+        for alarm in backend.alarms.values():
+            inside.store("alarm states", dict)[alarm.alarm_arn] = alarm.state_value
+            made(inside, alarm)
+
+
 def _next(inside: Inside, alarm: Any, after: float, number: int) -> None:
     period = int(alarm.period)
     behind = int((inside.clock.now() - after) // period)

@@ -129,6 +129,16 @@ def known(inside: Inside) -> dict[str, Mapping]:
     return found
 
 
+def revive(inside: Inside, held: dict[str, Mapping] | None) -> None:
+    """Take the mappings of a kept cloud over; each looks at its source once."""
+    found = known(inside)
+    found.update(held or {})
+    for one in found.values():
+        one.working, one.again, one.alarm = False, False, 0.0
+        if one.enabled:
+            read(inside, one)
+
+
 def needs(call: Call, action: str) -> list[Need]:
     """Return what a call about mappings must be allowed to do."""
     name = call.params.get("UUID")

@@ -193,6 +193,14 @@ def arm(inside: Inside, rule: Any) -> None:
         _next(inside, rule, now, now, rounds[rule.arn])
 
 
+def revive(inside: Inside, _: Any) -> None:
+    """Set the clocks of all rules again, counted from now."""
+    for backend in dispatch.regional("events"):
+        for bus in backend.event_buses.values():
+            for rule in bus.rules.values():
+                arm(inside, rule)
+
+
 def _next(inside: Inside, rule: Any, after: float, begun: float, number: int) -> None:
     moment = schedules.following(rule.scheduled_expression, after, begun)
     if moment is not None:

@@ -70,9 +70,21 @@ def put(call: Call, inside: Inside) -> Answer:
         kept.rounds = getattr(kept, "rounds", 0) + 1
         after = params.get("ActionAfterCompletion")
         kept.action_after_completion = after or kept.action_after_completion
-        begun = _from(kept, inside.clock.now())
-        _next(inside, kept, begun, begun, kept.rounds)
+        _arm(inside, kept)
     return done
+
+
+def _arm(inside: Inside, kept: Any) -> None:
+    begun = _from(kept, inside.clock.now())
+    _next(inside, kept, begun, begun, kept.rounds)
+
+
+def revive(inside: Inside, _: Any) -> None:
+    """Set the clocks of all schedules again, counted from now."""
+    for backend in dispatch.regional("scheduler"):
+        for group in backend.schedule_groups.values():
+            for kept in list(group.schedules.values()):
+                _arm(inside, kept)
 
 
 def _from(kept: Any, now: float) -> float:
@@ -149,5 +161,5 @@ def _call(inside: Inside, kept: Any, target: dict[str, Any], body: str) -> None:
 
 
 SERVED: Served = island(
-    "scheduler", own={"CreateSchedule": put, "UpdateSchedule": put}, needs=needs
+    "scheduler", own={"CreateSchedule": put, "UpdateSchedule": put}, needs=needs, revive=revive
 )

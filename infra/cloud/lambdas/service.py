@@ -218,4 +218,6 @@ OWN: dict[str, Callable[[Call, Inside], Answer | Later]] = {
     **mappings.WORK,
 }
 WORK: Mapping[str, Work] = OWN
-SERVED = Served("lambda", needs, answer, OWN)
+SERVED = Served(
+    "lambda", needs, answer, OWN, hold=mappings.known, revive=mappings.revive
+)

@@ -44,7 +44,7 @@ def create(call: Call, inside: Inside) -> Answer:
     endpoint = Endpoint(**records.fresh(call, KIND, "EndpointName"), status="Creating")
     endpoint.config = call.params["EndpointConfigName"]
     kept[name] = endpoint
-    _bring_up(inside, endpoint, variants, endpoint.config)
+    bring_up(inside, endpoint, variants, endpoint.config)
     return plain({"EndpointArn": endpoint.arn})
 
 
@@ -61,7 +61,7 @@ def update(call: Call, inside: Inside) -> Answer:
                 if new.name == old.name:
                     new.weight, new.count = old.weight, old.count
     endpoint.status, endpoint.modified = "Updating", call.time
-    _bring_up(inside, endpoint, variants, config.name)
+    bring_up(inside, endpoint, variants, config.name)
     return plain({"EndpointArn": endpoint.arn})
 
 
@@ -75,7 +75,7 @@ def _variants(inside: Inside, call: Call, config: Record) -> list[Variant]:
     ]
 
 
-def _bring_up(inside: Inside, endpoint: Endpoint, variants: list[Variant], config: str) -> None:
+def bring_up(inside: Inside, endpoint: Endpoint, variants: list[Variant], config: str) -> None:
     """Start a fleet in a thread; it takes over when all of it is healthy."""
     fleet = Fleet(inside, endpoint.name, endpoint.arn, endpoint.labels, variants)
 

@@ -21,6 +21,7 @@ from infra.cloud.sagemaker import (
     records,
     rights,
     runtime,
+    survivors,
     tags,
     training,
     transforms,
@@ -65,4 +66,7 @@ def images_file(inside: Inside, path: str) -> None:
 ORDERS: dict[str, Callable[..., Any]] = {
     "image": add_image, "images_file": images_file, "interrupt": training.interrupt,
 }
-SERVED = Served("sagemaker", rights.needs, answer, OPERATIONS, ORDERS, endpoints.meter)
+SERVED = Served(
+    "sagemaker", rights.needs, answer, OPERATIONS, ORDERS, endpoints.meter,
+    survivors.hold, survivors.revive,
+)

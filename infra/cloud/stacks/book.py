@@ -1,6 +1,6 @@
 """What CloudFormation keeps of a region: stacks with their resources, events, change sets.
 
-Limit: data, and nothing outlives the cloud's process; deleted stacks stay known by their id.
+Limit: data; deleted stacks stay known by their id.
 """
 
 from __future__ import annotations
@@ -20,6 +20,17 @@ SETTLED = {
     "CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE",
     "IMPORT_ROLLBACK_COMPLETE", "UPDATE_FAILED",
 }
+# What a stack is in when the cloud ended meanwhile: each can be mended by the next call.
+INTERRUPTED = {
+    "CREATE_IN_PROGRESS": "CREATE_FAILED", "ROLLBACK_IN_PROGRESS": "ROLLBACK_FAILED",
+    "UPDATE_IN_PROGRESS": "UPDATE_FAILED", "DELETE_IN_PROGRESS": "DELETE_FAILED",
+    "UPDATE_ROLLBACK_IN_PROGRESS": "UPDATE_ROLLBACK_FAILED",
+    "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS": "UPDATE_COMPLETE",
+    "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS": "UPDATE_ROLLBACK_COMPLETE",
+    "IMPORT_IN_PROGRESS": "IMPORT_ROLLBACK_COMPLETE",
+    "IMPORT_ROLLBACK_IN_PROGRESS": "IMPORT_ROLLBACK_COMPLETE",
+}
+ENDED = "The emulated cloud was ended meanwhile."
 _LOCK = threading.Lock()  # works on stacks are done outside the door's lock
 
 
@@ -221,6 +232,24 @@ _books: dict[str, Book] = {}
 def of(region: str) -> Book:
     """Return the book of a region."""
     return _books.setdefault(region, Book())
+
+
+def hold() -> dict[str, Book]:
+    """Return the books of all regions."""
+    return dict(_books)
+
+
+def revive(held: dict[str, Book], now: float) -> None:
+    """Take books over; what was under way when the cloud ended has failed."""
+    _books.clear()
+    _books.update(held)
+    for stack in (one for kept in held.values() for one in kept.stacks.values()):
+        if stack.status in INTERRUPTED:
+            for resource in stack.resources.values():
+                if resource.status.endswith("_IN_PROGRESS"):
+                    failed = resource.status.removesuffix("IN_PROGRESS") + "FAILED"
+                    stack.happened(now, failed, ENDED, resource)
+            stack.happened(now, INTERRUPTED[stack.status], ENDED)
 
 
 def stack_id(region: str, name: str) -> str:

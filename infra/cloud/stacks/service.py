@@ -201,4 +201,11 @@ _WORK: dict[str, Callable[[Request], Result]] = {
     "GetTemplateSummary": _summarise,
 }
 _LOOK = views.LOOK
-SERVED = Served("cloudformation", needs, answer)
+def revive(inside: Inside, held: dict[str, Book] | None) -> None:
+    """Take the stacks of a kept cloud over."""
+    book.revive(held or {}, inside.clock.now())
+
+
+SERVED = Served(
+    "cloudformation", needs, answer, hold=lambda inside: book.hold(), revive=revive
+)

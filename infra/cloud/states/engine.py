@@ -35,6 +35,12 @@ def follow(inside: Inside) -> None:
     _load()
 
 
+def backends() -> Any:
+    """Return the interpreter's back ends by region; none before it was loaded."""
+    models = sys.modules.get(f"{INTERPRETER}.models")
+    return {} if models is None else models.stepfunctions_parser_backends[ACCOUNT]
+
+
 @cache
 def _load() -> None:
     import antlr4.LL1Analyzer  # noqa: F401

@@ -6,6 +6,7 @@ express executions leave no history of their own.
 
 from __future__ import annotations
 
+import copy
 import json
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -131,4 +132,27 @@ def _result(inside: Inside, execution: Any) -> Answer:
     return plain({name: value for name, value in told.items() if value is not None})
 
 
-SERVED = Served("states", needs, answer)
+def hold(_: Inside) -> dict[str, tuple[list[Any], dict[str, Any]]]:
+    """Return the machines without their executions, and the activities, of each region."""
+    found = {}
+    for region, backend in engine.backends().items():
+        machines = [copy.copy(one) for one in backend.state_machines]
+        for one in machines:
+            one.executions, one.backend = [], None
+        found[region] = machines, dict(backend.activities)
+    return found
+
+
+def revive(inside: Inside, held: dict[str, tuple[list[Any], dict[str, Any]]] | None) -> None:
+    """Take the machines of a kept cloud over; what they had run is forgotten."""
+    if held:
+        engine.follow(inside)
+    for region, (machines, activities) in (held or {}).items():
+        backend = engine.backends()[region]
+        for one in machines:
+            one.backend = backend
+        backend.state_machines[:] = machines
+        backend.activities.update(activities)
+
+
+SERVED = Served("states", needs, answer, hold=hold, revive=revive)
