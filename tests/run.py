@@ -87,6 +87,11 @@ def parts(scratch: Path) -> list[Part]:
             (python, "tests/infra/on_localstack.py"),
         ),
         Part(
+            "checkov",
+            "Checkov, really installed, reads templates",
+            (python, "-m", "tests.infra.on_checkov"),
+        ),
+        Part(
             "terraform",
             "a stack by Terraform on the embedded cloud",
             (python, "tests/infra/on_terraform.py"),

@@ -18,6 +18,7 @@ from infra.cli.faults import faults
 from infra.cli.image import image
 from infra.cli.lacks import lacks
 from infra.cli.problems import NotUp, Problem, UsedWrongly, problem
+from infra.cli.scan import scan
 
 if TYPE_CHECKING:
     from infra.cloud.desk import Folder, Running
@@ -250,3 +251,4 @@ cloud.add_command(faults)
 cloud.add_command(bill)
 cloud.add_command(image)
 cloud.add_command(lacks)
+cloud.add_command(scan)

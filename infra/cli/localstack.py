@@ -51,11 +51,12 @@ def up(state: Folder, *, port: int, foreground: bool, **asked: Any) -> None:
 
 
 def _install() -> None:
-    from infra.cloud.localstack import environment
+    from infra.cloud.localstack import ENVIRONMENT
+    from infra.cloud.locked import EnvironmentFault
 
     try:
-        environment.install(venv(), click.echo)
-    except environment.EnvironmentFault as fault:
+        ENVIRONMENT.install(venv(), click.echo)
+    except EnvironmentFault as fault:
         raise Problem(str(fault), fault.then) from None
 
 

@@ -22,7 +22,8 @@ from measure import QUIET, Failed
 
 from infra.cloud import sigv4
 from infra.cloud.desk import Folder
-from infra.cloud.localstack import environment, server
+from infra.cloud.localstack import ENVIRONMENT, server
+from infra.cloud.locked import EnvironmentFault, python
 
 REGION = "eu-central-1"
 PLAIN = ("test", "test")  # engines that look at no key
@@ -189,7 +190,7 @@ def localstack(place: Path) -> contextlib.AbstractContextManager[Up]:
     folder, port = Folder(place), free_port()
     home = place.resolve() / "localstack"
     home.mkdir(parents=True)
-    command = [environment.python(localstack_environment()), "-P", server.LAUNCHER]
+    command = [python(localstack_environment()), "-P", server.LAUNCHER]
     return started(command, port, env=server.variables(folder, port), cwd=home)
 
 
@@ -198,8 +199,8 @@ def localstack_environment() -> Path:
     from infra.cli.localstack import venv
 
     try:
-        environment.install(venv(), print)
-    except environment.EnvironmentFault as fault:
+        ENVIRONMENT.install(venv(), print)
+    except EnvironmentFault as fault:
         raise Failed(str(fault)) from None
     return venv()
 

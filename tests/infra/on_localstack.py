@@ -20,7 +20,8 @@ from infra.cli import cloud
 from infra.cli import localstack as commands
 from infra.cloud import capabilities
 from infra.cloud.desk import Folder, Running
-from infra.cloud.localstack import environment
+from infra.cloud.localstack import ENVIRONMENT
+from infra.cloud.locked import EnvironmentFault
 
 ON = ("--on", "localstack")
 NOT_RUN = 77
@@ -172,8 +173,8 @@ def test_whatever_is_killed_is_mended(desk: Desk, whom: str) -> None:
 
 if __name__ == "__main__":
     try:
-        environment.install(commands.venv(), print)
-    except environment.EnvironmentFault as fault:
+        ENVIRONMENT.install(commands.venv(), print)
+    except EnvironmentFault as fault:
         print(str(fault).partition("\n")[0])
         sys.exit(NOT_RUN)
     contract = str(ROOT / "tests" / "infra" / "contract" / "on_localstack.py")

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from infra.cli import cloud
 from infra.cli import localstack as commands
 from infra.cloud.desk import DeskError, Folder
-from infra.cloud.localstack import environment, image, server
+from infra.cloud.localstack import ENVIRONMENT, image, server
 
 
 def free_port() -> int:
@@ -51,30 +51,6 @@ def test_a_start_that_fails_says_where_to_look(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- installing
 
 
-def test_an_environment_elsewhere_or_of_another_lock_is_none(tmp_path: Path) -> None:
-    venv = tmp_path / "venv"
-    assert not environment.ready(venv)
-    venv.mkdir()
-    (venv / "locked").write_text("another lock\n")
-    assert not environment.ready(venv)
-
-
-def test_pip_is_told_hashes_and_no_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """pip's own settings are the user's; a package of another hash is refused by pip."""
-    asked: list[list[str]] = []
-    monkeypatch.setattr(environment, "_run", lambda command, words, log: asked.append(command))
-    venv = tmp_path / "venv"
-    venv.mkdir()
-    said: list[str] = []
-    monkeypatch.setattr(environment.shutil, "rmtree", lambda *a, **k: None)
-    environment.install(venv, said.append)
-    assert f"{environment.MB} MB" in said[0]
-    assert [c[-1].rpartition("/")[2] for c in asked[1:]] == list(environment.LOCKS)
-    assert all("--require-hashes" in c for c in asked[1:])
-    assert not any("index" in word for c in asked for word in c)
-    assert environment.ready(venv)
-
-
 def test_without_an_index_it_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,20 +63,7 @@ def test_without_an_index_it_says_what_to_do(
     assert result.exit_code == 3
     assert "could not be installed" in result.output
     assert "ladder cloud up" in result.output
-    assert not environment.ready(tmp_path / "venv")
-
-
-def test_another_python_is_refused_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(environment, "PYTHON", (3, 2))
-    with pytest.raises(environment.EnvironmentFault, match=r"Python 3\.2 only"):
-        environment.find_python()
-
-
-def test_every_package_of_the_lock_has_a_hash() -> None:
-    text = (environment.HERE / "requirements.txt").read_text().replace("\\\n", " ")
-    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
-    assert any(line.startswith("localstack-core==4.9.2 ") for line in lines)
-    assert all("--hash=sha256:" in line for line in lines)
+    assert not ENVIRONMENT.ready(tmp_path / "venv")
 
 
 # ---------------------------------------------------------------- the image

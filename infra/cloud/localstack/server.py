@@ -22,7 +22,8 @@ from pathlib import Path
 
 from infra.cloud import sigv4
 from infra.cloud.desk import DeskError, Folder, Running, listen
-from infra.cloud.localstack import KEYS, REGION, environment
+from infra.cloud.localstack import KEYS, REGION
+from infra.cloud.locked import python
 
 PATIENCE = 180.0  # seconds until a start is given up; a cold disk needs some
 SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
@@ -76,7 +77,7 @@ def _child(folder: Folder, venv: Path, port: int) -> Iterator[subprocess.Popen[b
     home.mkdir(parents=True, exist_ok=True)
     with (folder.path / "log").open("ab") as log:
         child = subprocess.Popen(
-            [str(environment.python(venv)), "-P", str(LAUNCHER)],
+            [str(python(venv)), "-P", str(LAUNCHER)],
             cwd=home, env=variables(folder, port), stdin=subprocess.DEVNULL, stdout=log,
             stderr=log, start_new_session=True, preexec_fn=_die_with_me,
         )  # fmt: skip

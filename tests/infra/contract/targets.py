@@ -87,9 +87,9 @@ class LocalStack:
     def lacking(self) -> str:
         """Its environment, until somebody has asked for it."""
         from infra.cli import localstack
-        from infra.cloud.localstack import environment
+        from infra.cloud.localstack import ENVIRONMENT
 
-        there = environment.ready(localstack.venv())
+        there = ENVIRONMENT.ready(localstack.venv())
         return "" if there else "not installed; ladder cloud up --on localstack"
 
     def engine(self) -> str:
