@@ -1398,12 +1398,13 @@ def remarked(rng: np.random.Generator, pull: Pull) -> Pull:
 
 
 def place(rng: np.random.Generator, pull: Pull, key: str) -> dict[str, Any]:
-    """Return the line a remark on a function is put at: where it is not spelled plainly."""
+    """Return the line in a function that a remark is put at: where it is not spelled plainly."""
     file, name = SLOTS[key].file, SLOTS[key]
     shown = pull.sources[file]
     lines = {n: shown.text.split("\n")[n - 1] for n in shown.spans[key]}
     usual = set(documented(name, name.plain).split("\n"))
-    odd = [n for n, text in lines.items() if text not in usual]
+    begin = next(n for n, text in lines.items() if text.startswith(("def ", "class ")))
+    odd = [n for n, text in lines.items() if n >= begin and text not in usual]
     end = shown.spans[key][-1]
     return {"file": f"{file}.py", "line": odd[0] if odd else end - int(rng.integers(2))}
 
