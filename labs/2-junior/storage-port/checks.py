@@ -85,8 +85,8 @@ def all_three_outlast_a_bad_night(clouds, clock, draw):
                 f"{who}: asked again without a pause on the lab's clock. Who asked?"
             )
             pauses.append(cloud.pauses())
-        for fault in ("throttle", "error", "drop"):
-            assert cloud.gives_up(store, fault) <= 4, (
+        for fault, status in (("throttle", None), ("error", 500), ("error", 503), ("drop", None)):
+            assert cloud.gives_up(store, fault, status) <= 4, (
                 f"{who}: a store that stays down is asked more than four times, or it ends"
                 " otherwise than as Busy"
             )
@@ -100,6 +100,9 @@ def all_three_outlast_a_bad_night(clouds, clock, draw):
     first, third = ([one[n] for one in pauses if len(one) > n] for n in (0, 2))
     assert len(set(first)) > 0.9 * len(first), (
         "the pauses are alike: those who failed together come back together"
+    )
+    assert min(seconds for one in pauses for seconds in one) > 0, (
+        "a pause of no time at all, or of less, is none"
     )
     assert mean(third) > 1.5 * mean(first), (
         "the pauses do not grow: what is overloaded now will be in a moment"

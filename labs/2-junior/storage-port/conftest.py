@@ -393,11 +393,11 @@ class Ground:
                 failed, paused = one.status == 0 or one.status >= 429, False
         return True
 
-    def gives_up(self, store: Any, fault: str) -> int:
+    def gives_up(self, store: Any, fault: str, status: int | None = None) -> int:
         """How often a store is asked that stays down; 99 when that does not end as Busy."""
         self.put("down", b"")
         self.forget()
-        self.strike(fault, 99)
+        self.strike(fault, 99, **({} if status is None else {"status": status}))
         ended = ask(store.read, "down")
         self.calm()
         return len(self.calls()) if ended == Said("Busy") else 99
