@@ -6,9 +6,10 @@ import hashlib
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from autograder.errors import ManifestError, UsageError, suggest
 
@@ -159,8 +160,9 @@ class Survivor(Record, frozen=True):
 
 
 class MistakeFile(Record, frozen=True):
-    """mistakes.toml as written."""
+    """mistakes.toml as written. `desks`: how many learners' data a mutant may meet."""
 
+    desks: Annotated[int, Meta(ge=1, le=20)] = 1
     mistake: tuple[Mistake, ...] = ()
     survivor: tuple[Survivor, ...] = ()
 

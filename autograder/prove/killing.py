@@ -44,16 +44,20 @@ def _why(one: Trial, mutant: Mutant) -> str:
 
 
 def killed_among(one: Trial, made: Sequence[Mutant]) -> list[bool]:
-    """Judge mutants until a check fails: the cheapest checks first, and a second seed at last."""
+    """Judge mutants until a check fails: the cheapest checks first, a second seed at last.
+
+    Where learners get different work (`desks` in mistakes.toml), a mutant meets that of several.
+    """
     rounds = list(_rounds(one))
     limit = 10 + 4 * sum(one.rig.took.values())
 
     def dead(mutant: Mutant) -> bool:
         files = one.files({**one.texts, mutant.file: mutant.text})
-        for only, skip in rounds:
+        for learner, only, skip in rounds:
             task = Task(
-                mutant.change, files, seeds=1, skip=skip, only=only, until_failure=True, cpu=limit
-            )
+                mutant.change, files, learner, seeds=1, skip=skip, only=only, until_failure=True,
+                cpu=limit,
+            )  # fmt: skip
             result = one.rig.judge_one(task)
             if not one.sound(f"mutant {mutant.file}:{mutant.line}", [result]):
                 return False
@@ -64,8 +68,8 @@ def killed_among(one: Trial, made: Sequence[Mutant]) -> list[bool]:
     return list(one.rig.each(made, dead))
 
 
-def _rounds(one: Trial) -> Iterator[tuple[tuple[str, ...], int]]:
-    """Yield groups of checks, cheapest first; then all of them again on another seed."""
+def _rounds(one: Trial) -> Iterator[tuple[str, tuple[str, ...], int]]:
+    """Yield learners with groups of checks, cheapest first; then all again on another seed."""
     took, spent, groups = one.rig.took, 0.0, list[list[str]]()
     total = sum(took.values())
     bounds = [0.1 * total, 0.35 * total, total]
@@ -74,6 +78,8 @@ def _rounds(one: Trial) -> Iterator[tuple[tuple[str, ...], int]]:
         while len(groups) < len(bounds) and (not groups or spent > bounds[len(groups) - 1]):
             groups.append([])
         groups[-1].append(name)
-    for group in filter(None, groups):
-        yield tuple(group), 0
-    yield (), 1
+    learners = ["prover", *(f"prover-{n}" for n in range(1, one.mistakes.desks))]
+    for learner in learners:
+        for group in filter(None, groups):
+            yield learner, tuple(group), 0
+    yield learners[0], (), 1

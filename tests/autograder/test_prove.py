@@ -1,6 +1,7 @@
 """A proof holds for a lab that is right, and names what does not hold in one that is not."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -8,8 +9,8 @@ from click.testing import CliRunner
 from autograder import evidence
 from autograder.cli.author import prove as command
 from autograder.errors import UsageError
-from autograder.manifest import load_course
-from autograder.prove import open_rig, prove, repeated, spot_check, trial
+from autograder.manifest import MistakeFile, load_course
+from autograder.prove import killing, open_rig, prove, repeated, spot_check, trial
 from autograder.prove.answers import caught, solutions, starter
 
 CHECKS = "labs/1-foundations/sum-up/checks.py"
@@ -139,3 +140,15 @@ def test_a_draft_is_named_and_not_proven_unasked(course, monkeypatch):
     path.write_text(path.read_text().replace('drafts = ["sum-up"', 'drafts = ["sum-upp"'))
     with pytest.raises(UsageError, match="Did you mean 'sum-up'"):
         load_course(course.root)
+
+
+def test_a_mutant_meets_as_many_desks_as_the_lab_says():
+    """Cheap checks first on each desk, all of them on a second seed at last."""
+    one = SimpleNamespace(
+        rig=SimpleNamespace(took={"quick": 1.0, "slow": 9.0}), points={"slow": 1, "quick": 1},
+        mistakes=MistakeFile(desks=2),
+    )
+    assert list(killing._rounds(one)) == [
+        ("prover", ("quick",), 0), ("prover", ("slow",), 0),
+        ("prover-1", ("quick",), 0), ("prover-1", ("slow",), 0), ("prover", (), 1),
+    ]  # fmt: skip
