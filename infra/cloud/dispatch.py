@@ -110,7 +110,7 @@ def call(
     for pattern, handler in _table(service):
         if pattern.match(clean):
             return _run(handler, request)
-    return Answer(404, {}, b"", "NotFound")
+    raise NotImplementedError(f"the engine has no {method} {path} of {service}")
 
 
 def _run(handler: Handler, request: Request) -> Answer:

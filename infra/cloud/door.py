@@ -37,7 +37,7 @@ from infra.cloud.iam import Decision
 from infra.cloud.inside import Inside, Later
 from infra.cloud.keys import Keys, RootKey
 from infra.cloud.log import CallLog
-from infra.cloud.table import is_form
+from infra.cloud.table import ENTRIES, is_form
 from infra.cloud.usage import UsageLog
 
 _JSON = "application/x-amz-json-1.1"
@@ -89,8 +89,9 @@ class Door:
             answer = render(error, _dialect(incoming, trace.service), request_id, path, form=form)
         except Exception as error:  # an engine's bug must be an answer, not a dropped connection
             trace.detail = f"{type(error).__name__}: {error}"[:500]
-            failure = AwsError("InternalError", "The emulated cloud failed; see its log.", 500)
-            answer = render(failure, _dialect(incoming, trace.service), request_id)
+            form = is_form(trace.service, incoming.headers)
+            dialect = _dialect(incoming, trace.service)
+            answer = render(_failure(error, trace), dialect, request_id, form=form)
         self._record(incoming, by, trace, answer)
         answer.headers.setdefault("x-amz-request-id", request_id)
         return answer
@@ -99,7 +100,7 @@ class Door:
         message = _message(incoming)
         signature = sigv4.parse(message)
         if signature is None:
-            raise AwsError("AccessDenied", "Access Denied: the request is not signed.", 403)
+            raise _unsigned(incoming)
         trace.service, trace.key_id = signature.service, signature.key_id
         trace.presigned = signature.presigned
         if signature.service not in registry.SERVICES:
@@ -247,6 +248,22 @@ class _Trace:
 def decide(call: Call, need: Need) -> Decision:
     """Evaluate one need of a call with every policy that has a say."""
     return verdicts.decide(call.principal, need, call.context(), call.caller.session)
+
+
+def _unsigned(incoming: Incoming) -> AwsError:
+    if incoming.headers.get("content-type", "").startswith("multipart/form-data"):
+        return AwsError("NotImplemented", "This cloud has no s3:PostObject (forms).", 501)
+    return AwsError("AccessDenied", "Access Denied: the request is not signed.", 403)
+
+
+def _failure(error: Exception, trace: _Trace) -> AwsError:
+    """Return what a client is told of an engine that lacks a call, or breaks in it."""
+    entry = ENTRIES.get(trace.service)
+    name = f"{entry.prefix if entry else trace.service}:{trace.operation}".strip(":")
+    if isinstance(error, NotImplementedError):
+        return AwsError("NotImplemented", f"This cloud has no {name or 'such call'}.", 501)
+    said = f"The emulated cloud failed in {name or 'this call'} ({type(error).__name__})."
+    return AwsError("InternalError", said, 500)
 
 
 def _elsewhere(method: str, path: str, query: sigv4.Pairs) -> bool:
