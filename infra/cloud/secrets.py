@@ -18,7 +18,7 @@ SUPPORTED = {
     "CreateSecret", "GetSecretValue", "PutSecretValue", "UpdateSecret", "DescribeSecret",
     "ListSecrets", "ListSecretVersionIds", "DeleteSecret", "RestoreSecret",
     "UpdateSecretVersionStage", "GetResourcePolicy", "PutResourcePolicy", "DeleteResourcePolicy",
-    "TagResource", "UntagResource", "GetRandomPassword",
+    "TagResource", "UntagResource", "GetRandomPassword", "BatchGetSecretValue",
 }
 _DECRYPTS = {"GetSecretValue"}
 _ENCRYPTS = {"CreateSecret", "PutSecretValue", "UpdateSecret"}
@@ -30,7 +30,9 @@ def needs(call: Call) -> list[Need]:
     if name not in SUPPORTED:
         raise AwsError("InvalidRequestException", f"This cloud has no secretsmanager:{name}.")
     if name in _ALL:
-        return [Need(f"secretsmanager:{name}", "*", _context(params))]
+        listed = {"ListSecrets"} if params.get("Filters") else set()
+        names = sorted({name} | listed)
+        return [Need(f"secretsmanager:{one}", "*", _context(params)) for one in names]
     if name == "CreateSecret":
         resource = f"arn:aws:secretsmanager:{call.region}:{ACCOUNT}:secret:{params.get('Name')}"
         tags = request_tags(state.pairs(params.get("Tags")))
