@@ -213,7 +213,8 @@ class Door:
             kms.prepare(call)
         headers = {"content-type": _JSON, "x-amz-target": call.headers["x-amz-target"]}
         body = json.dumps(call.params).encode()
-        return dispatch.call(call.service, call.region, "POST", headers=headers, body=body)
+        answer = dispatch.call(call.service, call.region, "POST", headers=headers, body=body)
+        return kms.checked(call, answer) if call.service == "kms" else answer
 
     def _forward_s3(self, call: Call, trace: _Trace) -> Answer:
         if call.operation == "DeleteObjects":

@@ -5,13 +5,14 @@ Limit: a grant holds at once and until it is revoked; grant tokens are neither n
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from infra.cloud import state
 from infra.cloud.calls import Call, Context, Need, request_tags
 from infra.cloud.dispatch import ACCOUNT
-from infra.cloud.errors import AwsError
+from infra.cloud.errors import Answer, AwsError
 from infra.cloud.state import KeyInfo
 from infra.cloud.usage import Usage
 
@@ -95,6 +96,14 @@ def use(
     return [
         Need(f"kms:{action}", key.arn, keys | _about(key), policy, True, key, working=True)
     ]
+
+
+def checked(call: Call, answer: Answer) -> Answer:
+    """Return the engine's answer. AwsError: a signature that is none, where it says "false"."""
+    asked = call.operation == "Verify" and answer.status == 200
+    if asked and not json.loads(answer.body).get("SignatureValid"):
+        raise AwsError("KMSInvalidSignatureException", "The signature does not fit.")
+    return answer
 
 
 def requests(call: Call, needs: Iterable[Need]) -> Iterator[Usage]:
