@@ -15,7 +15,7 @@ from urllib.parse import quote
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
-from infra.cloud import dispatch, s3, state
+from infra.cloud import dispatch, s3, state, terms
 from infra.cloud.calls import Call, Need
 from infra.cloud.errors import Answer, AwsError
 
@@ -53,6 +53,10 @@ def forward(call: Call) -> Answer:
     """Run an authorised S3 call on the engine."""
     if call.body and call.operation not in _RAW_BODY:
         _xml_is_plain(call.body)
+    terms.check(call)
+    own = terms.own_work(call)
+    if own is not None:
+        return own
     query = [(name, value) for name, value in call.query if name != "x-id"]
     region = s3.bucket_region(call) if "Bucket" in call.params else call.region
     path = f"/{call.params['Bucket']}" if "Bucket" in call.params else "/"
