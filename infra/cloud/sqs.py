@@ -136,7 +136,7 @@ def mend() -> None:
 
     models: Any = engine
     models.unix_time_millis = lambda *_: _time() * 1000
-    models.unix_time = lambda *_: _time()
+    models.unix_time = lambda *_: int(_time())  # a queue's own times are whole seconds
     add = models.Queue.add_message
 
     def added(self: Any, message: Any) -> None:
