@@ -8,6 +8,7 @@ are recorded, not sent; http endpoints are refused: nothing leaves this machine.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ PROTOCOLS = {
 SERVICE = "sns.amazonaws.com"
 Deliver = Callable[[Inside, Any, dict[str, Any]], None]
 DELIVER: dict[str, Deliver] = {}
+_MAIL = {"email", "email-json"}
 _inside: list[Inside] = []
 
 
@@ -49,7 +51,29 @@ def answer(call: Call, inside: Inside) -> Answer | Later:
     check = _CHECKS.get(call.operation)
     if check is not None:
         check(call)
-    return island.forward(call)
+    return _unconfirmed(call, island.forward(call))
+
+
+def _unconfirmed(call: Call, answer: Answer) -> Answer:
+    """Say of a subscription by mail that nobody has confirmed it: no mail was sent."""
+    if answer.status == 200 and call.operation == "Subscribe":
+        arn = call.params.get("Protocol") in _MAIL and _arn_in(answer.body)
+        if arn:
+            kept = dispatch.backend("sns", call.region).subscriptions[arn]
+            kept.attributes["PendingConfirmation"] = "true"
+            kept.attributes["ConfirmationWasAuthenticated"] = "false"
+        if arn and str(call.params.get("ReturnSubscriptionArn", "")).lower() != "true":
+            answer.body = answer.body.replace(arn.encode(), b"pending confirmation")
+    if answer.status == 200 and call.operation.startswith("ListSubscriptions"):
+        for arn, kept in dispatch.backend("sns", call.region).subscriptions.items():
+            if kept.attributes.get("PendingConfirmation") == "true":
+                answer.body = answer.body.replace(arn.encode(), b"PendingConfirmation")
+    return answer
+
+
+def _arn_in(body: bytes) -> str:
+    found = re.search(rb"arn:aws:sns:[^<\"]+", body)
+    return found[0].decode() if found else ""
 
 
 def _check_publish(call: Call) -> None:
