@@ -12,6 +12,7 @@ import contextlib
 import importlib
 import io
 import json
+import logging
 import os
 import socket
 import struct
@@ -67,6 +68,27 @@ class Log(io.TextIOBase):
         if text:
             self.wire.send(log=str(text))
         return len(text)
+
+
+class Records(logging.Handler):
+    """What the root logger has in Lambda: the level, the time in UTC and the request before it."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__()
+        self.log = log
+        self.request_id = ""
+        text = "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s\n"
+        form = logging.Formatter(text, "%Y-%m-%dT%H:%M:%S")
+        form.converter = time.gmtime
+        self.setFormatter(form)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send one record."""
+        record.aws_request_id = self.request_id
+        try:
+            self.log.write(self.format(record))
+        except Exception:
+            self.handleError(record)
 
 
 class Context:
@@ -151,7 +173,9 @@ def answer(handler: Callable[..., Any], event: Any, context: Context) -> dict[st
 
 def serve(wire: Wire) -> None:
     """Load the handler, say so, then answer events until the connection ends."""
-    sys.stdout = sys.stderr = Log(wire)
+    sys.stdout = sys.stderr = log = Log(wire)
+    records = Records(log)
+    logging.getLogger().addHandler(records)
     sys.path.insert(0, os.environ["LAMBDA_TASK_ROOT"])
     handler, broken = load(os.environ["_HANDLER"])
     if broken is not None:
@@ -161,6 +185,7 @@ def serve(wire: Wire) -> None:
         if handler is None:
             wire.send(failed=broken)
             continue
+        records.request_id = message["request_id"]
         done = answer(handler, message["event"], Context(message))
         if "failed" in done:
             print(f"[ERROR] {done['failed']['errorType']}: {done['failed']['errorMessage']}")
