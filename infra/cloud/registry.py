@@ -6,7 +6,7 @@ of its own that makes a `Served`. Limit: names only, no work.
 
 from __future__ import annotations
 
-from infra.cloud import accounts, dynamodb, glue, kms, rights, s3, secrets, sns, sqs, sts
+from infra.cloud import accounts, dynamodb, glue, kinesis, kms, rights, s3, secrets, sns, sqs, sts
 from infra.cloud.athena import served as athena
 from infra.cloud.events import alarms, rules, scheduler
 from infra.cloud.island import Needs, Served, island
@@ -39,7 +39,7 @@ ISLANDS: dict[str, Served] = {one.name: one for one in (
     island("budgets", needs=rights.budgets),
     island("ce"),
     island("organizations"),
-    island("kinesis", needs=rights.kinesis),
+    kinesis.SERVED,
     island("firehose", needs=rights.firehose),
     island("application-autoscaling", needs=rights.autoscaling),
     island("ec2", needs=rights.ec2),

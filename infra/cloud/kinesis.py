@@ -1,0 +1,45 @@
+"""Kinesis: what the engine breaks at, said as the service says it.
+
+Limit: a shard iterator does not age.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from infra.cloud import dispatch, rights
+from infra.cloud.calls import Call
+from infra.cloud.dispatch import ACCOUNT
+from infra.cloud.errors import Answer, AwsError
+from infra.cloud.inside import Inside
+from infra.cloud.island import forward, island
+
+
+def get_records(call: Call, inside: Inside) -> Answer:
+    """Answer GetRecords; an iterator that is none is refused."""
+    given = str(call.params.get("ShardIterator", ""))
+    try:
+        parts = base64.b64decode(given, validate=True).decode().split(":")
+    except ValueError:
+        parts = []
+    if len(parts) < 3:
+        raise AwsError("InvalidArgumentException", "Invalid ShardIterator.")
+    return forward(call)
+
+
+def register(call: Call, inside: Inside) -> Answer:
+    """Answer RegisterStreamConsumer; a stream that is not there is said to be missing."""
+    arn = str(call.params.get("StreamARN", ""))
+    streams: Any = dispatch.backend("kinesis", call.region).streams
+    if arn not in {one.arn for one in streams.values()}:
+        name = arn.rpartition("/")[2]
+        raise AwsError(
+            "ResourceNotFoundException", f"Stream {name} under account {ACCOUNT} not found."
+        )
+    return forward(call)
+
+
+SERVED = island("kinesis", needs=rights.kinesis, own={
+    "GetRecords": get_records, "RegisterStreamConsumer": register,
+})
