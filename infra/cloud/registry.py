@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from infra.cloud import accounts, dynamodb, glue, kinesis, kms, rights, s3, secrets, sns, sqs, sts
 from infra.cloud.athena import served as athena
-from infra.cloud.events import alarms, rules, scheduler
+from infra.cloud.events import alarms, metrics, rules, scheduler, subscriptions
 from infra.cloud.island import Needs, Served, island
 from infra.cloud.lambdas import service as lambdas
 from infra.cloud.sagemaker import service as sagemaker
@@ -26,8 +26,12 @@ ISLANDS: dict[str, Served] = {one.name: one for one in (
     sqs.SERVED,
     dynamodb.SERVED,
     sns.SERVED,
-    island("logs", needs=rights.logs),
-    island("monitoring", needs=rights.monitoring, revive=alarms.revive),
+    island("logs", needs=rights.logs, own=dict.fromkeys(
+        ("PutSubscriptionFilter", "PutLogEvents"), subscriptions.answer,
+    )),
+    island("monitoring", needs=rights.monitoring, own={
+        "GetMetricData": metrics.get_data,
+    }, revive=alarms.revive),
     island("events", needs=rights.events, own={
         "PutRule": rules.put_rule, "TestEventPattern": rules.test_event_pattern,
     }, revive=rules.revive),
