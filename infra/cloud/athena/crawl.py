@@ -41,7 +41,13 @@ class Crawl:
     fetched: int = 0
 
     def answer(self) -> dict[str, Any]:
-        """Crawl every target and return what was made."""
+        """Crawl every target and return what was made: a database, too, that is not there."""
+        database = self.job["database"]
+        try:
+            self.wire.glue("get_database", Name=database)
+        except Refused as refused:
+            if refused.code == "EntityNotFoundException":
+                self.wire.glue("create_database", DatabaseInput={"Name": database})
         for target in self.job["targets"]:
             location = target if target.endswith("/") else target + "/"
             files = self.wire.objects(location)
