@@ -16,7 +16,14 @@ from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from infra.cloud import gcs_batch, gcs_conditions, gcs_pages, gcs_routes, gcs_signed
+from infra.cloud import (
+    gcs_absent,
+    gcs_batch,
+    gcs_conditions,
+    gcs_pages,
+    gcs_routes,
+    gcs_signed,
+)
 from infra.cloud.clock import Clock
 from infra.cloud.door import Incoming
 from infra.cloud.errors import Answer
@@ -149,6 +156,7 @@ class GcsDoor:
         self, incoming: Incoming, route: Route, query: dict[str, str], trace: _Trace
     ) -> Answer:
         verb = route.operation.rpartition(".")[2]
+        gcs_absent.check(route, incoming)
         bucket, name = self._made(route, query, incoming)
         trace.resource = f"{bucket}/{name}" if name else bucket
         if len(name.encode()) > LONGEST_NAME:
@@ -192,7 +200,7 @@ class GcsDoor:
     def _made(self, route: Route, query: dict[str, str], incoming: Incoming) -> tuple[str, str]:
         """Return the bucket and name of the object that a request reads, makes or changes."""
         verb = route.operation.rpartition(".")[2]
-        if verb in {"copy", "rewrite"}:
+        if verb in {"copy", "rewrite", "move"}:
             return route.target
         if verb in {"insert", "resume"}:
             under_way = self.store.resumed(query.get("upload_id", ""))

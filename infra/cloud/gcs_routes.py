@@ -37,6 +37,8 @@ _TABLE: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
      ("storage.objects.create", "storage.objects.get")),
     ("storage.objects.rewrite", "POST", f"{_API}{_OBJECT}/rewriteTo{_TARGET}",
      ("storage.objects.create", "storage.objects.get")),
+    ("storage.objects.move", "POST", f"{_API}{_OBJECT}/moveTo/o/(?P<dest_object_id>[^/]+)",
+     ("storage.objects.create", "storage.objects.get", "storage.objects.delete")),
     ("storage.objects.restore", "POST", f"{_API}{_OBJECT}/restore", ("storage.objects.create",)),
     ("storage.objects.compose", "POST", f"{_API}{_OBJECT}/compose",
      ("storage.objects.create", "storage.objects.get")),
@@ -71,9 +73,10 @@ class Route:
 
     @property
     def target(self) -> tuple[str, str]:
-        """Bucket and name of the object that a copy makes."""
+        """Bucket and name of the object that a copy or a move makes."""
         groups = self.match.groupdict()
-        return unquote(groups["dest_bucket_name"]), unquote(groups["dest_object_id"])
+        bucket = groups.get("dest_bucket_name") or groups["bucket_name"]
+        return unquote(bucket), unquote(groups["dest_object_id"])
 
 
 _COMPILED = [(name, method, re.compile(path), may) for name, method, path, may in _TABLE]

@@ -26,6 +26,17 @@ for _name in ("gcp_storage_emulator", "api"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 Handler = Callable[[Any, Any, Any], None]
+
+
+def _move(request: Any, response: Any, kept: Any) -> None:
+    """Copy within a bucket, then delete the source."""
+    params = request.params
+    params["dest_bucket_name"] = params["bucket_name"]
+    objects.copy(request, response, kept)
+    if int(response.status) < 300 and params["object_id"] != params["dest_object_id"]:
+        kept.delete_file(params["bucket_name"], params["object_id"])
+
+
 HANDLERS: dict[str, Handler] = {
     "storage.buckets.list": buckets.ls,
     "storage.buckets.insert": buckets.insert,
@@ -44,10 +55,11 @@ HANDLERS: dict[str, Handler] = {
     "storage.objects.delete": objects.delete,
     "storage.objects.copy": objects.copy,
     "storage.objects.rewrite": objects.rewrite,
+    "storage.objects.move": _move,
     "storage.objects.compose": objects.compose,
     "storage.objects.restore": objects.restore,
 }
-_NEW = {"insert", "resume", "put", "copy", "rewrite", "compose", "restore"}
+_NEW = {"insert", "resume", "put", "copy", "rewrite", "move", "compose", "restore"}
 _HELD_APART = ("content-encoding", "transfer-encoding", "x-http-method-override", "range")
 
 
@@ -124,6 +136,8 @@ class Store:
         if operation == "storage.objects.put" and int(response.status) < 300:
             self._label(request.params, incoming.headers)
         if int(response.status) < 300:
+            if operation == "storage.objects.rewrite":
+                self._class(request.params, request._data)
             content = self._mend(operation, request.params, content, before)
         body = content.encode() if isinstance(content, str) else content
         headers = {name.lower(): str(value) for name, value in response._headers.items()}
@@ -136,6 +150,12 @@ class Store:
         pairs = {k.removeprefix(mark): v for k, v in headers.items() if k.startswith(mark)}
         if pairs:
             found["metadata"] = pairs
+
+    def _class(self, params: dict[str, str], wanted: Any) -> None:
+        """Give what was rewritten the storage class that was asked for."""
+        found = self.object(params["dest_bucket_name"], params["dest_object_id"])
+        if found is not None and isinstance(wanted, dict) and wanted.get("storageClass"):
+            found["storageClass"] = wanted["storageClass"]
 
     def _metadata(self, params: dict[str, str]) -> dict[str, str]:
         found = self.object(params["bucket_name"], params["object_id"]) or {}

@@ -1,0 +1,62 @@
+"""Cases that published samples of google-cloud-storage found: each once failed here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from google.api_core.exceptions import MethodNotImplemented, NotFound
+
+from infra.cloud.fixtures import loopback
+from infra.cloud.gcs import private_gcs
+
+
+@pytest.fixture
+def bucket() -> Iterator[Any]:
+    """A bucket with the object `a`."""
+    with loopback() as listener, private_gcs(listener) as running:
+        made = running.client().create_bucket("outside")
+        made.blob("a").upload_from_string(b"one")
+        yield made
+
+
+def test_an_object_is_moved_within_its_bucket(bucket) -> None:
+    moved = bucket.move_blob(bucket.blob("a"), "folder/b")
+    assert moved.name == "folder/b"
+    assert bucket.blob("folder/b").download_as_bytes() == b"one"
+    assert [one.name for one in bucket.list_blobs()] == ["folder/b"]
+    with pytest.raises(NotFound):
+        bucket.move_blob(bucket.blob("a"), "c")
+    bucket.move_blob(bucket.blob("folder/b"), "folder/b")
+    assert [one.name for one in bucket.list_blobs()] == ["folder/b"]
+
+
+def test_a_rewrite_gives_the_class_that_is_asked_for(bucket) -> None:
+    bucket.get_blob("a").update_storage_class("NEARLINE")
+    assert bucket.get_blob("a").storage_class == "NEARLINE"
+    assert bucket.blob("a").download_as_bytes() == b"one"
+
+
+def test_no_key_of_a_customer_is_taken_for_nothing(bucket) -> None:
+    sealed = bucket.blob("sealed", encryption_key=b"k" * 32)
+    with pytest.raises(MethodNotImplemented, match="encryption keys of customers"):
+        sealed.upload_from_string(b"secret")
+    assert bucket.get_blob("sealed") is None
+
+
+def test_no_hold_is_promised(bucket) -> None:
+    found = bucket.get_blob("a")
+    found.temporary_hold = True
+    with pytest.raises(MethodNotImplemented, match="holds"):
+        found.patch()
+    found.temporary_hold = False
+    found.patch()
+
+
+def test_no_versions_are_promised(bucket) -> None:
+    bucket.versioning_enabled = True
+    with pytest.raises(MethodNotImplemented, match="one generation"):
+        bucket.patch()
+    bucket.versioning_enabled = False
+    bucket.patch()
