@@ -193,6 +193,12 @@ def test_what_kinesis_cannot_find_is_no_failure(cloud) -> None:
     kinesis = cloud.client("kinesis")
     for wrong in ("AAAAAAAAAAE7W3ro", "äö", base64.b64encode(b"a").decode()):
         assert told(kinesis.get_records, ShardIterator=wrong)[0] == "InvalidArgumentException"
+    name = "a-stream-with-a-name-so-long-that-its-iterators-have-several-lines"
+    kinesis.create_stream(StreamName=name, ShardCount=1)
+    where = {"StreamName": name, "ShardId": "shardId-000000000000"}
+    given = kinesis.get_shard_iterator(ShardIteratorType="TRIM_HORIZON", **where)["ShardIterator"]
+    kinesis.put_record(StreamName=name, Data=b"x", PartitionKey="p")
+    assert [one["Data"] for one in kinesis.get_records(ShardIterator=given)["Records"]] == [b"x"]
     none = "arn:aws:kinesis:eu-central-1:123456789012:stream/none"
     code, message = told(kinesis.register_stream_consumer, StreamARN=none, ConsumerName="c")
     assert code == "ResourceNotFoundException"
