@@ -112,6 +112,17 @@ def test_what_the_built_in_classifiers_see(lake, body: str, columns: dict[str, s
     assert _columns(lake, f"{name}_{name}") == columns
 
 
+def test_a_crawler_makes_the_database_that_it_writes_to(lake) -> None:
+    lake.put("new/x.csv", "id,n\n1,1\n2,2\n")
+    lake.glue.create_crawler(
+        Name="maker", Role="crawler", DatabaseName="made-by-crawler", TablePrefix="maker_",
+        Targets={"S3Targets": [{"Path": "s3://lake/new/"}]},
+    )
+    assert _crawl(lake, "maker")["LastCrawl"]["Status"] == "SUCCEEDED"
+    tables = lake.glue.get_tables(DatabaseName="made-by-crawler")["TableList"]
+    assert [table["Name"] for table in tables] == ["maker_new"]
+
+
 def test_a_crawler_has_its_roles_rights(lake) -> None:
     _make(lake, "blind", role="blind")
     last = _crawl(lake, "blind")["LastCrawl"]

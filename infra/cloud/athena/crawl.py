@@ -11,6 +11,7 @@ from typing import Any
 from infra.cloud.athena import inference, statements
 from infra.cloud.athena.asks import Refused, Wire
 from infra.cloud.athena.catalog import Catalog, columns, keys
+from infra.cloud.athena.failures import QueryError
 from infra.cloud.athena.inference import Found, wider
 
 LOOKED_AT = 10  # files of one table
@@ -41,19 +42,25 @@ class Crawl:
     fetched: int = 0
 
     def answer(self) -> dict[str, Any]:
-        """Crawl every target and return what was made: a database, too, that is not there."""
-        database = self.job["database"]
-        try:
-            self.wire.glue("get_database", Name=database)
-        except Refused as refused:
-            if refused.code == "EntityNotFoundException":
-                self.wire.glue("create_database", DatabaseInput={"Name": database})
+        """Crawl every target and return what was made."""
+        self._database()
         for target in self.job["targets"]:
             location = target if target.endswith("/") else target + "/"
             files = self.wire.objects(location)
             for table in self._tables(location, files):
                 self._keep(table)
         return {"created": self.created, "updated": self.updated}
+
+    def _database(self) -> None:
+        """Make the database where it is seen to be missing; who may not look need not."""
+        name = self.job["database"]
+        try:
+            self.wire.glue("get_database", Name=name)
+        except QueryError:
+            return
+        except Refused as refused:
+            if refused.code == "EntityNotFoundException":
+                self.wire.glue("create_database", DatabaseInput={"Name": name})
 
     # ---------------------------------------------------------------- what is there
 
