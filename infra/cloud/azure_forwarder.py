@@ -6,11 +6,13 @@ Limit: Azurite checks signatures and shared access signatures itself; nothing is
 from __future__ import annotations
 
 import http.client
+import json
 import socket
 import threading
 import time
 from pathlib import Path
 from urllib.parse import parse_qs
+from xml.sax.saxutils import escape
 
 from infra.cloud import asked
 from infra.cloud.door import Incoming
@@ -52,7 +54,7 @@ class Forwarder:
         """Answer as Azurite does; 503 while it cannot be reached."""
         began = time.time()
         try:
-            answer = self._ask(incoming)
+            answer = self._named(incoming, self._ask(incoming))
         except (OSError, http.client.HTTPException) as error:
             self.local.upstream = None
             said = f"The emulated Azure Storage has gone: {type(error).__name__}"
@@ -79,6 +81,26 @@ class Forwarder:
         headers = {_plain(name): value for name, value in response.getheaders()}
         kept = {n: v for n, v in headers.items() if n not in HOP or n == "content-length"}
         return Answer(response.status, kept, body)
+
+    def _named(self, incoming: Incoming, answer: Answer) -> Answer:
+        """Name the call in Azurite's "not implemented", which names none."""
+        if answer.status != 501:
+            return answer
+        request = Request(incoming.method, incoming.target, tuple(incoming.headers.items()))
+        found = asked.name("azure", self.service, request)
+        query = parse_qs(incoming.target.partition("?")[2], keep_blank_values=True)
+        parts = " ".join(f"{key}={query[key][0]}" for key in ("restype", "comp") if key in query)
+        name = found.operation or f"{incoming.method} {parts}".strip()
+        said = f"This emulated Azure Storage has no {self.service}:{name}."
+        code = answer.headers.get("x-ms-error-code", "APINotImplemented")
+        if self.service == "table":
+            told = {"code": "NotImplemented", "message": {"lang": "en-US", "value": said}}
+            answer.body = json.dumps({"odata.error": told}).encode()
+        else:
+            words = f"<Code>{code}</Code><Message>{escape(said)}</Message>"
+            answer.body = f'<?xml version="1.0" encoding="UTF-8"?><Error>{words}</Error>'.encode()
+        answer.headers.pop("content-length", None)
+        return answer
 
     def _record(self, incoming: Incoming, answer: Answer, began: float, judge: bool) -> None:
         request = Request(incoming.method, incoming.target, tuple(incoming.headers.items()))

@@ -84,6 +84,14 @@ def test_no_key_but_the_issued_ones_opens(azure: Azure) -> None:
             assert caught.value.status_code in {403, 404}
 
 
+def test_a_call_that_azurite_lacks_is_named(azure: Azure, blobs: Any) -> None:
+    rows = blobs.create_container("lacks").upload_blob("rows.csv", b"a,b\n1,2\n")
+    with pytest.raises(HttpResponseError, match="This emulated Azure Storage has no blob:") as no:
+        rows.query_blob("SELECT a from BlobStorage").readall()
+    assert no.value.status_code == 501
+    assert azure.log[-1].error == "APINotImplemented"
+
+
 def test_it_reaches_nothing_but_itself(azure: Azure, blobs: Any) -> None:
     box = blobs.create_container("box")
     box.upload_blob("there", b"x")
