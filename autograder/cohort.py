@@ -269,7 +269,7 @@ def _lives(one: Court | Launcher | None) -> bool:
 def open_launcher(lab: Lab, plan: Plan) -> Launcher:
     """Return a launcher for the learner's side of a lab."""
     kind: Any = lab.launcher
-    return Launcher(kind, lab.preloaded(), plan.mode, binds=plan.binds)
+    return Launcher(kind, lab.preloaded(), plan.mode, binds=[*plan.binds, *lab.shown()])
 
 
 class Slot:

@@ -295,7 +295,7 @@ def _visible(lab: Lab) -> list[str]:
     root = lab.course.root
     packages = [Path(__file__).parent, Path(__file__).parents[1] / "infra"]
     more = [root / folder for need in lab.needs() for folder in need.judge_reads]
-    folders = [*packages, root / "labs", lab.solution, *more]
+    folders = [*packages, root / "labs", lab.solution, *more, *lab.shown()]
     return visible(path.absolute() for path in folders if path.is_dir())
 
 

@@ -187,7 +187,9 @@ class Hall:
         with contextlib.ExitStack() as stack:
             self.court = stack.enter_context(Court(lab, mode))
             self.launcher = stack.enter_context(
-                Launcher(kind, lab.preloaded(), mode, binds=packages(["larkmoor"]))
+                Launcher(
+                    kind, lab.preloaded(), mode, binds=[*packages(["larkmoor"]), *lab.shown()]
+                )
             )
             self.stack = stack.pop_all()
 

@@ -98,7 +98,8 @@ class Need(Record, frozen=True):
 
     `asks` is the command that tells which of the lab's `NAME:capability` the learner's own
     machinery lacks; it says so itself. `judge_reads`: folders of the course, beside those that
-    every judge sees, that this lab's judge may read and run programs from.
+    every judge sees, that this lab's judge may read and run programs from. `shown`: folders of the
+    machine that judge and learner see where they are; those that are not there are left out.
     """
 
     text: str = ""
@@ -107,6 +108,7 @@ class Need(Record, frozen=True):
     imports: tuple[str, ...] = ()
     judge_imports: tuple[str, ...] = ()
     judge_reads: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()
     apt: tuple[str, ...] = ()
     asks: str = ""
 
@@ -212,6 +214,11 @@ class Lab:
             if colon:
                 found.setdefault(known.needs[name].asks, []).append(word)
         return found
+
+    def shown(self) -> list[Path]:
+        """Return the folders of this machine that judge and learner see for this lab."""
+        wanted = [Path(folder) for need in self.needs() for folder in need.shown]
+        return [folder for folder in wanted if folder.is_dir()]
 
     def imports(self) -> list[str]:
         """Return the modules that the learner's side loads before its code."""

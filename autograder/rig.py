@@ -142,7 +142,8 @@ class Rig:
         """Return this thread's own launcher."""
         if not hasattr(self.local, "slot"):
             kind: Any = self.lab.launcher
-            launcher = Launcher(kind, self.lab.preloaded(), self.mode, self.binds)
+            shown = [*self.binds, *self.lab.shown()]
+            launcher = Launcher(kind, self.lab.preloaded(), self.mode, shown)
             with self.lock:
                 number, self.slots = self.slots, self.slots + 1
                 self.stack.enter_context(launcher)

@@ -62,7 +62,7 @@ def launcher(lab: Lab, mode: str) -> Iterator[Any]:
     from autograder.sandbox import Launcher
 
     kind: Any = lab.launcher
-    with Launcher(kind, lab.preloaded(), mode, binds=binds()) as one:
+    with Launcher(kind, lab.preloaded(), mode, binds=[*binds(), *lab.shown()]) as one:
         yield one
 
 
