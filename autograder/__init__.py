@@ -1,14 +1,15 @@
 """Grades a folder. Has never heard of a cloud.
 
 The names that labs use: `check`, `fixture` and `given` declare, `take` reads the first items
-of an opaque answer, `LearnerError` is what a learner's exception becomes on the judge's side.
+of an opaque answer, `LearnerError` is what a learner's exception becomes on the judge's side,
+`NotHere` is what a fixture raises where the machine lacks a tool.
 """
 
 from autograder.check import check, fixture, given
-from autograder.errors import LearnerError
+from autograder.errors import LearnerError, NotHere
 from autograder.wire import take
 
-__all__ = ["LearnerError", "check", "fixture", "given", "take"]
+__all__ = ["LearnerError", "NotHere", "check", "fixture", "given", "take"]
 
 
 def load_ipython_extension(shell: object) -> None:

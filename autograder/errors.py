@@ -6,6 +6,7 @@ LadderError             what happened, where, and what to type next
 │   └── SubmissionError a submission cannot be graded as it is
 ├── WireError           bytes that are no message of ours
 ├── LearnerError        the learner's code raised, stopped or answered nonsense
+├── NotHere             this machine lacks what a check without points needs: it is not run
 └── GraderError         our fault: exit code 3, never a score
 """
 
@@ -47,6 +48,13 @@ class SubmissionError(UsageError):
 
 class WireError(LadderError):
     """Bytes that are no message of ours. Closes the session."""
+
+
+class NotHere(LadderError):
+    """A fixture's word that this machine lacks a tool: checks that take it are skipped.
+
+    For checks without points only: a grade does not hang on whose machine it was made.
+    """
 
 
 class GraderError(LadderError):

@@ -19,7 +19,14 @@ from typing import Any
 
 from autograder import plain
 from autograder.check import Check, checks_of, fixtures_of, given_of, parameters
-from autograder.errors import GraderError, LadderError, LearnerError, ManifestError, suggest
+from autograder.errors import (
+    GraderError,
+    LadderError,
+    LearnerError,
+    ManifestError,
+    NotHere,
+    suggest,
+)
 from autograder.fixtures import BUILT_IN, desk_files, fixtures, handed
 from autograder.judge import Boxes, Session, Work
 from autograder.manifest import Lab
@@ -276,6 +283,10 @@ def _once(bench: Bench, one: Check, seed: int) -> tuple[Verdict, str, str]:
             _held(one, [make(name) for name in one.needs])
     except LearnerError as error:
         return _of_learner(bench, error)
+    except NotHere as error:
+        if one.points:
+            return Verdict.UNGRADED, f"a check with points needs what is not here: {error.what}", ""
+        return Verdict.SKIPPED, error.what, ""
     except AssertionError as error:
         return Verdict.FAILED, _first_line(error) or "the claim does not hold", ""
     except _Form as error:

@@ -15,6 +15,7 @@ from autograder.submission import wanted
 from autograder.verdict import LabResult, Verdict
 
 FAILS = (Verdict.FAILED, Verdict.CRASHED)
+FINE = (Verdict.PASSED, Verdict.SKIPPED)  # skipped: not run on this machine, whatever the answer
 
 
 def starter(one: Trial) -> None:
@@ -45,7 +46,7 @@ def _lost(results: Sequence[LabResult]) -> dict[str, str]:
         c.name: f"{c.verdict}, {c.message}"
         for result in results
         for c in result.checks
-        if c.verdict is not Verdict.PASSED
+        if c.verdict not in FINE
     }
 
 
@@ -98,7 +99,8 @@ def disagreement(mistake: Mistake, result: LabResult) -> str:
     late = {n for n in failed if len(ended[n].seeds) > 1}
     open_ones = {n for n, c in ended.items() if c.verdict is Verdict.TODO}
     parts = []
-    if missed := set(mistake.fails) - failed:
+    skipped = {n for n, c in ended.items() if c.verdict is Verdict.SKIPPED}
+    if missed := set(mistake.fails) - failed - skipped:
         parts.append(f"is not caught by {', '.join(sorted(missed))}")
     if more := failed - set(mistake.fails):
         messages = "; ".join(f"{n} ({ended[n].message})" for n in sorted(more))

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from autograder.evidence import Survivor
 from autograder.mutants import SAMPLE, Mutant, mutants
+from autograder.prove.answers import FINE
 from autograder.prove.trial import Trial
 from autograder.rig import Task
-from autograder.verdict import Verdict
 
 KILLED = 0.90
 
@@ -61,7 +61,7 @@ def killed_among(one: Trial, made: Sequence[Mutant]) -> list[bool]:
             result = one.rig.judge_one(task)
             if not one.sound(f"mutant {mutant.file}:{mutant.line}", [result]):
                 return False
-            if any(c.verdict is not Verdict.PASSED for c in result.checks):
+            if any(c.verdict not in FINE for c in result.checks):
                 return True
         return False
 

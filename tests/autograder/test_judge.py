@@ -319,3 +319,33 @@ def test_fixtures_are_torn_down_in_reverse_and_given_data_is_on_the_desk(boxes, 
     assert result.points == 1, result.checks
     log = tmp_path / "labs" / "1-foundations" / "probe" / "log"
     assert log.read_text() == "outer inner " * 2
+
+
+NO_TOOL = '''
+from autograder import NotHere
+
+@fixture
+def tool():
+    raise NotHere("no such tool on this machine")
+'''
+LACKING = '''
+@check(points=%d)
+def with_the_tool(tool, work):
+    """The tool says so."""
+    assert work.total(np.array([1])) == 1, "what does it say?"
+'''
+
+
+def test_what_a_machine_lacks_is_not_run_and_costs_nothing(boxes, tmp_path):
+    make_lab(tmp_path, LACKING % 0, NO_TOOL)
+    result = judge(boxes, tmp_path, {"lab.ipynb": notebook("def total(x): return -1")})
+    assert result.checks[0].verdict is Verdict.SKIPPED
+    assert result.checks[0].message == "no such tool on this machine"
+    assert not result.ungraded
+
+
+def test_a_check_with_points_must_not_hang_on_a_tool(boxes, tmp_path):
+    pointed = LACKING.replace("points=%d", 'points=1, observes="returned"')
+    make_lab(tmp_path, pointed, NO_TOOL)
+    result = judge(boxes, tmp_path, {"lab.ipynb": notebook(RIGHT)})
+    assert result.checks[0].verdict is Verdict.UNGRADED
