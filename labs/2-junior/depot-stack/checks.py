@@ -2,38 +2,11 @@
 
 from autograder import LearnerError, check
 
-# what the list says -> what is asked when it is not so
-LIST = {
-    "key state": "there is no key behind the alias, or it is off",
-    "key rotation": "the key is never renewed",
-    "bucket versions": "the ledger keeps no old versions, or it is not there",
-    "bucket encryption": "the ledger is not encrypted by default under this key, with a bucket key",
-    "bucket public": "nothing keeps the ledger from being made public. There are four switches",
-    "table keys": "the table is not there, or its keys are others than the list's",
-    "table billing": "the table is not paid by request",
-    "table recovery": "the table cannot be brought back to a point in time",
-    "log retention": "the scanner's log is kept for another time than the parameter says",
-    "alarm metric": "the alarm watches something else, or against another limit",
-    "alarm dimensions": "the alarm watches another depot, or all of them",
-    "alarm silence": "when the depot falls silent, the alarm says nothing",
-    "alarm actions": "the alarm is muted",
-    "role trust": "somebody else than Lambda may put the scanner's role on",
-    "role policy": "the scanner's rights are not in one inline policy called scan",
-    "database location": "the database is not there, or points elsewhere",
-    "key tags": "the key does not say whose it is",
-    "bucket tags": "the ledger does not say whose it is",
-    "table tags": "the table does not say whose it is",
-    "log group tags": "the log group does not say whose it is",
-    "alarm tags": "the alarm does not say whose it is",
-    "role tags": "the role does not say whose it is",
-}
-
-
 @check(points=2, observes="cloud")
 def holds_what_the_list_says(estate, plan):
-    """Deployed with five parameters, the template makes the list; once more, and nothing changes."""
+    """Deployed with five parameters, the template makes the list; once more, it changes nothing."""
     estate.deploy(plan.first)
-    is_as_listed(estate, plan.first)
+    estate.is_as_listed(plan.first)
     assert not estate.update_changes(plan.first), (
         "deployed a second time, the same template changes something"
     )
@@ -62,7 +35,7 @@ def a_second_environment_by_parameters(estate, plan):
     for site in (first, second):
         estate.deploy(site)
         estate.fill(site)
-    is_as_listed(estate, second)
+    estate.is_as_listed(second)
     key = estate.key_of(estate.names(first))
     kept, other = estate.data(first), estate.data(second)
 
@@ -76,7 +49,7 @@ def a_second_environment_by_parameters(estate, plan):
         "something that holds no data outlives its stack"
     )
     assert estate.data(second) == other, "data of the other environment is gone too"
-    is_as_listed(estate, second)
+    estate.is_as_listed(second)
 
 
 @check(points=3, observes="cloud", must=True, after="holds_what_the_list_says")
@@ -87,36 +60,27 @@ def adopts_what_was_left(estate, plan):
     estate.leave_behind(second, group=False)
     before, mark = estate.relics(first), len(estate.cloud.log)
 
-    adopt(estate, first, estate.somebody_without("halting", "cloudformation:ExecuteChangeSet"))
+    estate.adopt(first, estate.somebody_without("halting", "cloudformation:ExecuteChangeSet"))
     assert estate.relics(first) == before, "stopped half-way, the program had touched the data"
-    adopt(estate, first, estate.somebody_without("tableless", "dynamodb:CreateTable"))
+    estate.adopt(first, estate.somebody_without("tableless", "dynamodb:CreateTable"))
     assert estate.relics(first) == before, "stopped half-way, the program had touched the data"
-    assert adopt(estate, first) == 0, (
-        "after two runs that were stopped, the third does not end well. What did they leave?"
-        f"{estate.last_words()}"
-    )
+    estate.adopts(first, "after two runs that were stopped")
     assert estate.relics(first) == before, "what lay in the ledger or in the log is not as it was"
-    is_as_listed(estate, first)
+    estate.is_as_listed(first)
     held = set(estate.held(first).values())
     for kind, name in (
         ("AWS::S3::Bucket", estate.names(first).bucket),
         ("AWS::Logs::LogGroup", estate.names(first).group),
     ):
         assert (kind, name) in held, "something that was left is not in the stack"
-    assert adopt(estate, first) == 0, (
-        f"run again when all is done, the program does not end well{estate.last_words()}"
-    )
+    estate.adopts(first, "run again when all is done")
     assert not estate.removed_since(mark), "something was deleted on the way, and made anew"
 
-    assert adopt(estate, second) == 0, (
-        f"where less was left, the program does not end well{estate.last_words()}"
-    )
-    is_as_listed(estate, second)
+    estate.adopts(second, "where less was left")
+    estate.is_as_listed(second)
     third = plan.site("empty")
-    assert adopt(estate, third) == 0, (
-        f"where nothing was left, the program does not end well{estate.last_words()}"
-    )
-    is_as_listed(estate, third)
+    estate.adopts(third, "where nothing was left")
+    estate.is_as_listed(third)
 
 
 @check(points=2, observes="artifact", after="holds_what_the_list_says")
@@ -190,11 +154,9 @@ def terraform_settles_adopts_and_heals(terraform, estate, plan):
     estate.leave_behind(site, group=False)
     before = estate.data(site)["objects"]
     terraform.init()
-    assert terraform.on(site, "apply", "-auto-approve", adopt=True) == 0, (
-        f"terraform apply failed{terraform.said()}"
-    )
+    terraform.apply(site, adopt=True)
     assert estate.data(site)["objects"] == before, "what lay in the ledger is not as it was"
-    is_as_listed(estate, site)
+    estate.is_as_listed(site)
     assert terraform.on(site, "plan", "-detailed-exitcode") == 0, (
         "after an apply, a plan still finds something to do"
     )
@@ -203,14 +165,14 @@ def terraform_settles_adopts_and_heals(terraform, estate, plan):
     deeds = ("mute", plan.one_of(["recovery", "rotation", "open", "versions"]), "no database")
     estate.meddle(site, *deeds)
     assert terraform.on(site, "plan", "-detailed-exitcode", "-out=saved.plan") == 2, (
-        f"three things were changed, and the plan does not end with 2{terraform.said()}"
+        "three things were changed, and the plan does not end with 2"
     )
     found = sorted(terraform.changes().values())
     assert found == sorted(estate.terraform_types(deeds)), (
         "the plan wants something else than to undo what was done"
     )
     assert terraform.on(site, "apply", "-auto-approve") == 0, "what was changed is not healed"
-    is_as_listed(estate, site)
+    estate.is_as_listed(site)
     healed = estate.data(site)
     assert (healed["objects"], healed["items"]) == (kept["objects"], kept["items"]), (
         "healed, and data is gone"
@@ -223,9 +185,7 @@ def terraform_leaves_nothing_but_data(terraform, estate, plan):
     kept, spent = plan.first, plan.second
     terraform.init()
     for site, keep in ((kept, True), (spent, False)):
-        assert terraform.on(site, "apply", "-auto-approve", keep=keep) == 0, (
-            f"terraform apply failed{terraform.said()}"
-        )
+        terraform.apply(site, keep=keep)
         estate.fill(site)
     keys = estate.enabled_keys()
     scanner = estate.scanner(kept)
@@ -236,11 +196,11 @@ def terraform_leaves_nothing_but_data(terraform, estate, plan):
     before = estate.data(kept)
 
     assert terraform.on(spent, "destroy", "-auto-approve", keep=False) == 0, (
-        f"an environment that nobody keeps cannot be destroyed{terraform.said()}"
+        "an environment that nobody keeps cannot be destroyed. Which of its locks are open?"
     )
     assert not estate.there(spent), "destroyed, and something is left"
     assert estate.enabled_keys() == keys - 1, "destroyed, and its key is still paid for"
-    is_as_listed(estate, kept)
+    estate.is_as_listed(kept)
     assert estate.data(kept) == before, "data of the other environment is gone too"
 
     key = estate.key_of(estate.names(kept))
@@ -251,19 +211,6 @@ def terraform_leaves_nothing_but_data(terraform, estate, plan):
     )
     assert estate.key_opens(key), "table and ledger are there, and the key that opens them is not"
     assert ended != 0, "nothing said no, and nothing was done"
-
-
-def is_as_listed(estate, site):
-    """Everything on the list is there and is what the list says."""
-    found, wanted = estate.facts(site), estate.wanted(site)
-    for fact, question in LIST.items():
-        assert found.get(fact) == wanted[fact], question
-
-
-def adopt(estate, site, who=None):
-    """Run the learner's program on a site as somebody; its exit status."""
-    estate.give(site)
-    return estate.run("adopt.py", "site.json", who=who)
 
 
 def report(estate, site, who=None):

@@ -22,6 +22,31 @@ from infra.cloud.stacks import template as templates
 REGIONS = ("eu-central-1", "eu-north-1", "eu-west-1")
 OTHERS = ("trial", "training", "demo", "rehearsal")
 OWNERS = ("maren", "tobias", "ines", "jonas", "asta")
+# what the list says -> what is asked when it is not so
+LIST = {
+    "key state": "there is no key behind the alias, or it is off",
+    "key rotation": "the key is never renewed",
+    "bucket versions": "the ledger keeps no old versions, or it is not there",
+    "bucket encryption": "the ledger is not encrypted by default under this key, with a bucket key",
+    "bucket public": "nothing keeps the ledger from being made public. There are four switches",
+    "table keys": "the table is not there, or its keys are others than the list's",
+    "table billing": "the table is not paid by request",
+    "table recovery": "the table cannot be brought back to a point in time",
+    "log retention": "the scanner's log is kept for another time than the parameter says",
+    "alarm metric": "the alarm watches something else, or against another limit",
+    "alarm dimensions": "the alarm watches another depot, or all of them",
+    "alarm silence": "when the depot falls silent, the alarm says nothing",
+    "alarm actions": "the alarm is muted",
+    "role trust": "somebody else than Lambda may put the scanner's role on",
+    "role policy": "the scanner's rights are not in one inline policy called scan",
+    "database location": "the database is not there, or points elsewhere",
+    "key tags": "the key does not say whose it is",
+    "bucket tags": "the ledger does not say whose it is",
+    "table tags": "the table does not say whose it is",
+    "log group tags": "the log group does not say whose it is",
+    "alarm tags": "the alarm does not say whose it is",
+    "role tags": "the role does not say whose it is",
+}
 REMOVALS = (
     "DeleteBucket", "DeleteObject", "DeleteObjects", "DeleteLogGroup", "DeleteLogStream",
 )  # fmt: skip
@@ -218,6 +243,16 @@ class Estate:
         self._program = self.work.run(file, *words, env=env)
         return int(self._program.wait())
 
+    def adopt(self, site: dict[str, Any], who: Any = None) -> int:
+        """Run the learner's program on a site as somebody; its exit status."""
+        self.give(site)
+        return self.run("adopt.py", "site.json", who=who)
+
+    def adopts(self, site: dict[str, Any], when: str) -> None:
+        """The learner's program, with all rights, ends well."""
+        ended = self.adopt(site)
+        assert ended == 0, f"{when}, the program does not end well{self.last_words()}"
+
     def last_words(self) -> str:
         """On the desk, the last line that a program of the learner's wrote."""
         said = self._program.output().decode(errors="replace").strip().splitlines()
@@ -235,6 +270,12 @@ class Estate:
     def names(self, site: dict[str, Any]) -> Names:
         """What the list calls the things of a site."""
         return Names(site)
+
+    def is_as_listed(self, site: dict[str, Any]) -> None:
+        """Everything on the list is there and is what the list says."""
+        found, wanted = self.facts(site), self.wanted(site)
+        for fact, question in LIST.items():
+            assert found.get(fact) == wanted[fact], question
 
     def facts(self, site: dict[str, Any]) -> dict[str, Any]:
         """What the services say of everything on the list; None where there is nothing."""
@@ -792,6 +833,11 @@ class Terraform:
     def init(self) -> None:
         """Prepare the folder."""
         assert self.run("init", "-no-color") == 0, f"terraform init failed{self.said()}"
+
+    def apply(self, site: dict[str, Any], **given: bool) -> None:
+        """Apply to an environment."""
+        ended = self.on(site, "apply", "-auto-approve", **given)
+        assert ended == 0, f"terraform apply failed{self.said()}"
 
     def on(self, site: dict[str, Any], command: str, *words: str, **given: bool) -> int:
         """Run a command on an environment, whose state is its own."""
