@@ -2,6 +2,7 @@
 
 from autograder import LearnerError, check
 
+
 @check(points=2, observes="cloud")
 def holds_what_the_list_says(estate, plan):
     """Deployed with five parameters, the template makes the list; once more, it changes nothing."""
