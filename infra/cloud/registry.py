@@ -28,7 +28,7 @@ ISLANDS: dict[str, Served] = {one.name: one for one in (
     sns.SERVED,
     island("logs", needs=rights.logs, own=dict.fromkeys(
         ("PutSubscriptionFilter", "PutLogEvents"), subscriptions.answer,
-    )),
+    ), revive=subscriptions.revive),
     island("monitoring", needs=rights.monitoring, own={
         "GetMetricData": metrics.get_data,
     }, revive=alarms.revive),

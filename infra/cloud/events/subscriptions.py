@@ -32,6 +32,12 @@ def answer(call: Call, inside: Inside) -> Answer:
     return forward(call)
 
 
+def revive(inside: Inside, _: Any) -> None:
+    """Let filters that were kept deliver before anything is put by a call."""
+    _cloud[:] = [inside]
+    mend()
+
+
 @cache
 def mend() -> None:
     """Let the filter's pattern count, and functions run here: the engine asks Docker for them."""
