@@ -51,7 +51,7 @@ class Registry:
                 return 200, {"model_version": self.version(name, asked["version"])}
             case "GET", "model-versions/search":
                 kept = self.versions[asked.get("filter", "").partition("'")[2].rstrip("'")]
-                found = [self.shown(one) for one in kept.values()]
+                found = [self.shown(one) | {"aliases": []} for one in kept.values()]  # as MLflow
                 return 200, {"model_versions": found[::-1]}
             case "POST", "model-versions/set-tag":
                 self.kept(name, asked["version"])["tags"][asked["key"]] = asked["value"]
