@@ -6,7 +6,9 @@ python docs/figures/model_lineage.py
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import sys
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
@@ -38,20 +40,25 @@ def worked() -> ModuleType:
     return module
 
 
+def runs(values: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    """Yield where equal values begin, how many there are, and the value."""
+    begin = 0
+    for value, group in itertools.groupby(values):
+        number = len(list(group))
+        yield begin, number, value
+        begin += number
+
+
 def lane(axes: Axes, versions: list[int], truth: list[int], row: int) -> None:
     """One lane: which version, minute by minute, and under it where that is wrong."""
-    begin = 0
-    for minute in range(1, len(versions) + 1):
-        if minute == len(versions) or versions[minute] != versions[begin]:
-            width, colour = minute - begin, COLOURS[versions[begin]]
-            axes.barh(row, width, left=begin, height=0.5, color=colour)
-            if width > 12:
-                axes.text(begin + width / 2, row, f"v{versions[begin]}", ha="center", va="center",
-                          color="white", weight="bold")  # fmt: skip
-            begin = minute
-    for minute, (said, was) in enumerate(zip(versions, truth, strict=True)):
-        if said != was:
-            axes.barh(row - 0.36, 1, left=minute, height=0.12, color=WRONG)
+    for begin, width, version in runs(versions):
+        axes.barh(row, width, left=begin, height=0.5, color=COLOURS[version])
+        if width > 12:
+            axes.text(begin + width / 2, row, f"v{version}", ha="center", va="center",
+                      color="white", weight="bold")  # fmt: skip
+    for begin, width, wrong in runs([a != b for a, b in zip(versions, truth, strict=True)]):
+        if wrong:
+            axes.barh(row - 0.36, width, left=begin, height=0.12, color=WRONG)
 
 
 def told(code: ModuleType, name: str, calls: int) -> tuple[list[int], list[int]]:
@@ -98,22 +105,23 @@ def night(code: ModuleType) -> Figure:
 
 def clock(axes: Axes, code: ModuleType, day: datetime, wall: str, title: str) -> None:
     """One night of a changed clock: the wall's time over the time that passes."""
-    minutes = [day + timedelta(minutes=n) for n in range(0, 241)]
+    minutes = [day + timedelta(minutes=n) for n in range(241)]
     walls = [one.astimezone(code.COPENHAGEN) for one in minutes]
     hours = [one.hour + one.minute / 60 for one in walls]
     jump = next(n for n in range(1, 241) if abs(hours[n] - hours[n - 1]) > 0.5)
     for part in (slice(0, jump), slice(jump, 241)):
-        axes.plot([n / 60 for n in range(0, 241)][part], hours[part], color=COLOURS[5], linewidth=3)
+        axes.plot([n / 60 for n in range(241)][part], hours[part], color=COLOURS[5], linewidth=3)
     asked = datetime.fromisoformat(wall)
     level = asked.hour + asked.minute / 60
     axes.axhline(level, color=WRONG, linewidth=1, linestyle="--")
-    for one in code.moments(wall, "Europe/Copenhagen"):
+    for left, one in zip((True, False), code.moments(wall, "Europe/Copenhagen"), strict=False):
         axes.plot((one - day) / timedelta(hours=1), level, "o", color=WRONG, markersize=8)
         axes.annotate(f"{one:%H:%M} UTC", ((one - day) / timedelta(hours=1), level),
-                      textcoords="offset points", xytext=(8, -16), color=WRONG)  # fmt: skip
+                      textcoords="offset points", xytext=(-6, 7) if left else (8, -17),
+                      ha="right" if left else "left", color=WRONG)  # fmt: skip
     axes.set_title(title, loc="left", fontsize=11)
     axes.set_xticks(range(5), [f"{day + timedelta(hours=n):%H:%M}" for n in range(5)])
-    axes.set_yticks(range(0, 6), [f"{n:02}:00" for n in range(0, 6)])
+    axes.set_yticks(range(6), [f"{n:02}:00" for n in range(6)])
     axes.set(ylim=(0.4, 5.2), ylabel="clock in Copenhagen")
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
@@ -125,7 +133,7 @@ def clocks(code: ModuleType) -> Figure:
     upper, lower = figure.subplots(2, 1)
     clock(upper, code, datetime(2026, 10, 24, 23, tzinfo=UTC), "2026-10-25T02:30",
           "25 October: 02:30 is shown twice")  # fmt: skip
-    clock(lower, code, datetime(2026, 3, 28, 23, 30, tzinfo=UTC), "2026-03-29T02:30",
+    clock(lower, code, datetime(2026, 3, 28, 23, tzinfo=UTC), "2026-03-29T02:30",
           "29 March: 02:30 is never shown")  # fmt: skip
     lower.set_xlabel("UTC")
     return figure

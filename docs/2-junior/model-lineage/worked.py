@@ -110,7 +110,8 @@ def newest(moves: list[tuple[datetime, int]], now: datetime) -> int:
 
 def table() -> str:
     """The result as the lesson shows it."""
-    lines = ["| way | nobody dies | dies after 1 call | dies after 2 calls |", "|---|---:|---:|---:|"]
+    heads = ("nobody dies", "dies after 1 call", "dies after 2 calls")
+    lines = ["| way | " + " | ".join(heads) + " |", "|---|" + "---:|" * len(heads)]
     for name, way in WAYS.items():
         counts = [wrong_minutes(night(way, calls)) for calls in DEATHS]
         lines.append(f"| {name} | " + " | ".join(map(str, counts)) + " |")

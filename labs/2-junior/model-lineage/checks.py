@@ -177,8 +177,12 @@ def says_what_was_live(year, cast):
         "after a release that died before the alias had moved, another did not end with 0"
     )
     year.november()
-    groups = (year.ordinary(), year.around_midnight(), year.twice_and_never(), year.after_november())
-    answers = iter(year.said([moment for group in groups for moment in group]))
+    groups = (
+        year.ordinary(), year.around_midnight(), year.twice_and_never(), year.after_november(),
+    )  # fmt: skip
+    told = year.said([moment for group in groups for moment in group])
+    assert told, "lineage.py ended with another code than 0, or left a question without an answer"
+    answers = iter(told)
     for group, why in zip(groups, (
         "wrong on an ordinary day. Which version had been promoted last, and by whose calendar?",
         "wrong in the night of 3 August. Whose midnight, and who had moved the alias?",

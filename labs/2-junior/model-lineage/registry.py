@@ -58,9 +58,14 @@ class Registry:
             case "DELETE", "model-versions/delete-tag":
                 self.kept(name, asked["version"])["tags"].pop(asked["key"], None)
             case "DELETE", "model-versions/delete":
-                del self.versions[name][int(asked["version"])]
+                number = int(asked["version"])
+                del self.versions[name][number]
+                left = {a: v for a, v in self.aliases[name].items() if v != number}
+                self.aliases[name] = left
             case "GET", "registered-models/alias":
-                number = self.aliases[name][asked["alias"]]
+                number = self.aliases[name].get(asked["alias"], 0)
+                if not number:
+                    raise ValueError(f"no alias {asked['alias']}")
                 return 200, {"model_version": self.version(name, number)}
             case "POST", "registered-models/alias":
                 self.version(name, asked["version"])

@@ -19,7 +19,6 @@ import boto3
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-
 client = functools.cache(boto3.client)
 
 

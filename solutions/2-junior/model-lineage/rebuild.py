@@ -111,11 +111,11 @@ def main(number: str, room: Path) -> int:
         ### BEGIN SOLUTION: in this order, and believing nothing that can be checked
         said = recorded(names, number)
         tree = check_out(room, said["commit"])
-        site = install(room, tree / "requirements.txt")
         tracked = yaml.safe_load((tree / "data.dvc").read_text(encoding="utf-8"))["outs"][0]
         if tracked["md5"] != said["data"]:
             raise Altered("data", "data")
         fetch(names, said["data"], tree / "data")
+        site = install(room, tree / "requirements.txt")
         model = train(tree, site)
         if hashlib.sha256(model).hexdigest() != said["sha256"]:
             raise Altered("model", "model.json")

@@ -41,14 +41,16 @@ def tags_of(names: dict[str, Any], version: int) -> dict[str, str]:
 
 
 def package(names: dict[str, Any], version: int) -> dict[str, Any]:
-    """Return a version's own package, whatever number it has. Raises Refused."""
-    tags_of(names, version)
+    """Return a version's own package, if its tag names that one too. Raises Refused."""
+    told = tags_of(names, version).get("package")
     sagemaker, asked = client("sagemaker"), {"ModelPackageGroupName": names["group"]}
     for page in sagemaker.get_paginator("list_model_packages").paginate(**asked):
         for one in page["ModelPackageSummaryList"]:
             name = one["ModelPackageArn"]
             found: dict[str, Any] = sagemaker.describe_model_package(ModelPackageName=name)
             if found["CustomerMetadataProperties"].get("mlflow_version") == str(version):
+                if name != told:
+                    raise Refused(f"version {version} names another's package")
                 return found
     raise Refused(f"version {version} has no package")
 
