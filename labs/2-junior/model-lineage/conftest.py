@@ -754,9 +754,11 @@ class Estate:
         """Return whether somebody gets a version only if it is approved."""
         return self.fetched(who, version) == 403 or self.status(version) == "Approved"
 
-    def is_unread(self, who: Identity, version: int) -> bool:
-        """Return whether somebody does not get a version, if there is one."""
-        return version > len(self.world.versions) or self.fetched(who, version) == 403
+    def is_refused(self, who: Identity, version: int) -> bool:
+        """Return whether the gate refuses a version with 1, and `who` does not get it, if it is."""
+        code = self.run("gate.py", "approve", str(version))
+        there = version <= len(self.world.versions)
+        return code == 1 and not (there and self.fetched(who, version) != 403)
 
     # -- the ledger's bucket
 
