@@ -28,19 +28,9 @@ def facts(names: dict[str, Any], version: int) -> dict[str, Any]:
 
 def main(arguments: list[str]) -> int:
     """Carry one release out; return the exit code."""
-    names = gate.site()
-    try:
-        # TODO: say what you will do, do it, say that it is done
-        raise NotImplementedError
-    except gate.Refused as error:
-        print(error, file=sys.stderr)
-        return 1
-    # TODO: somebody else may be at it
+    # TODO: say what you will do, do it, say that it is done
     raise NotImplementedError
-    return 0
 
 
-# TODO: what became of a release that died
-raise NotImplementedError
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -23,7 +23,32 @@ from botocore.exceptions import ClientError
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-### BEGIN SOLUTION: your ledger: what an entry holds, how one is added, what all of them say
+
+def at(text: str, zone: str) -> list[dict[str, Any] | None]:
+    """Return what was live when a clock in `zone` showed `text`: for each moment that this can
+    mean, in order, its version, commit and data; None where nothing was live.
+    """
+    ### BEGIN SOLUTION: first the moments, then the newest change before each
+    found: list[dict[str, Any] | None] = []
+    for moment in moments(text, zone):
+        before = [change for change in changes() if change["at"] <= moment]
+        found.append({name: before[-1][name] for name in FACTS} if before else None)
+    return found
+    ### END SOLUTION
+
+
+def spans(version: int) -> list[tuple[str, str | None]]:
+    """Return from when to when a version was live, as texts with their offset; None: it still is.
+    """
+    ### BEGIN SOLUTION: each change ends where the next begins; and the ledger that tells both
+    begins = [text_of(change) for change in changes()]
+    return [
+        (begin, end)
+        for change, begin, end in zip(changes(), begins, [*begins[1:], None], strict=True)
+        if change["version"] == version
+    ]
+
+
 Entry = dict[str, Any]
 FACTS = ("version", "commit", "data")
 
@@ -93,36 +118,7 @@ class Ledger:
                 found.pop()
         return found
 
-### END SOLUTION
 
-
-def at(text: str, zone: str) -> list[dict[str, Any] | None]:
-    """Return what was live when a clock in `zone` showed `text`: for each moment that this can
-    mean, in order, its version, commit and data; None where nothing was live.
-    """
-    ### BEGIN SOLUTION: first the moments, then the newest change before each
-    found: list[dict[str, Any] | None] = []
-    for moment in moments(text, zone):
-        before = [change for change in changes() if change["at"] <= moment]
-        found.append({name: before[-1][name] for name in FACTS} if before else None)
-    return found
-    ### END SOLUTION
-
-
-def spans(version: int) -> list[tuple[str, str | None]]:
-    """Return from when to when a version was live, as texts with their offset; None: it still is.
-    """
-    ### BEGIN SOLUTION: each change ends where the next begins
-    begins = [text_of(change) for change in changes()]
-    return [
-        (begin, end)
-        for change, begin, end in zip(changes(), begins, [*begins[1:], None], strict=True)
-        if change["version"] == version
-    ]
-    ### END SOLUTION
-
-
-### BEGIN SOLUTION: clocks
 @functools.cache
 def changes() -> list[Entry]:
     """Return what came true, read once for all of an auditor's questions."""
@@ -143,9 +139,9 @@ def moments(text: str, zone: str) -> list[float]:
     both = [told.replace(tzinfo=place, fold=fold).timestamp() for fold in (0, 1)]
     shown = {one for one in both if datetime.fromtimestamp(one, place).replace(tzinfo=None) == told}
     return sorted(shown)
+    ### END SOLUTION
 
 
-### END SOLUTION
 def main(asked: Path, told: Path) -> None:
     """Answer a list of questions."""
     questions = json.loads(asked.read_text(encoding="utf-8"))

@@ -33,9 +33,9 @@ def facts(names: dict[str, Any], version: int) -> dict[str, Any]:
 
 def main(arguments: list[str]) -> int:
     """Carry one release out; return the exit code."""
+    ### BEGIN SOLUTION: say what you will do, do it, say that it is done
     names = gate.site()
     try:
-        ### BEGIN SOLUTION: say what you will do, do it, say that it is done
         ledger = lineage.Ledger(names)
         settle(ledger)
         if arguments[0] == "promote":
@@ -49,19 +49,15 @@ def main(arguments: list[str]) -> int:
         number = ledger.append(kind="intent", action=arguments[0], at=clock.now(), **told)
         MlflowClient().set_registered_model_alias(names["model"], LIVE, str(aim))
         ledger.append(kind="done", of=number)
-        ### END SOLUTION
     except gate.Refused as error:
         print(error, file=sys.stderr)
         return 1
-    ### BEGIN SOLUTION: somebody else may be at it
     except lineage.Busy as error:
         print(error, file=sys.stderr)
         return 75
-    ### END SOLUTION
     return 0
 
 
-### BEGIN SOLUTION: what became of a release that died
 OWNED = 600  # seconds for which a release without an outcome may belong to somebody alive
 
 
@@ -72,8 +68,8 @@ def settle(ledger: lineage.Ledger) -> None:
         if clock.now() - intent["at"] < OWNED:
             raise lineage.Busy("another release began less than ten minutes ago")
         ledger.append(kind="done" if ledger.came_true() else "void", of=number)
+    ### END SOLUTION
 
 
-### END SOLUTION
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))
