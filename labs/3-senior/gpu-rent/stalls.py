@@ -1,0 +1,33 @@
+"""Where a step loses its time: reads a trace of torch.profiler. Knows one card only.
+
+A stall has one of these causes: loader, transfer, float32, copies, tiny-kernels, item, norms,
+optimizer, logging.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Any
+
+Event = dict[str, Any]
+FASTER = 8  # times, this card's bfloat16
+
+
+def five(events: list[Event]) -> list[dict[str, Any]]:
+    """Return the five largest stalls of the last step, the largest first.
+
+    Each as {"cause": one of the nine, "from": microseconds, "to": microseconds}: the place in the
+    step where this cause cost most.
+    """
+    # TODO: gaps between kernels, and kernels that need not be
+    raise NotImplementedError
+
+
+def moments(events: list[Event]) -> list[tuple[str, float, float, float]]:
+    """Return cause, from, to and microseconds lost of each piece of the last step's card."""
+    # TODO: the last step only; what does the card do, and what does it wait for?
+    raise NotImplementedError
+
+
+# TODO: whatever you need
+raise NotImplementedError
