@@ -1,0 +1,372 @@
+"""The tour desk of one learner: its week, its futures, and what a plan costs in them.
+
+Nothing of the learner's runs where plans are judged: two documents are read and played in the
+judge's own copy of the simulator. What defence.py answers is compared with what that copy says.
+"""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import json
+import math
+import sys
+import zlib
+from functools import cache, cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from larkmoor import stream
+
+from autograder import fixture, given
+
+FUTURES, KEPT, DEARER = 50, 47, 1.15
+PRICED = 8  # futures in which the reference's cost is recomputed
+LINES = 5
+Json = dict[str, Any]
+
+
+def _simulator() -> ModuleType:
+    """The simulator that learners are handed, from the course's own folder.
+
+    Before the first `ladder sync` it lies with the solution only.
+    """
+    here = Path(__file__).resolve()
+    source = here.parents[3].joinpath("solutions", *here.parts[-3:-1], "week.py")
+    path = here.with_name("week.py") if here.with_name("week.py").is_file() else source
+    spec = importlib.util.spec_from_file_location("ladder_black_week_simulator", path)
+    if spec is None or spec.loader is None:
+        raise RuntimeError("the simulator is missing")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # its dataclasses look themselves up
+    spec.loader.exec_module(module)
+    return module
+
+
+week = _simulator()
+
+# --- the world -------------------------------------------------------------------------------
+
+WORLD: Json = {
+    "orders": 30,
+    "shape": {"night": 0.35, "day": 1.0, "evening": 1.5},
+    "campaign": {"hours": 6, "times": 1.6},
+    "cap": {"usual": 75, "rush": 300},
+    "slots": 0.35,
+    "seconds": {"intake": 120, "roads": 90, "solve": 840},
+    "spread": {"intake": 0.5, "roads": 0.4, "solve": 0.5},
+    "doubt": {"week": 0.06, "day": 0.05, "campaign": 0.1},
+    "outages": {"chance": 0.6, "hours": [1, 4]},
+    "brownouts": {"most": 3, "chance": 0.6, "minutes": [15, 40], "hang": [0.5, 0.7]},
+    "stirs": 45,
+    "types": {
+        "cpu": {"price": 0.2, "speed": 1.0, "share": 1.0, "boot": 120, "batch": 1},
+        "gpu-s": {"price": 1.0, "speed": 1.0, "share": 0.6, "boot": 480, "batch": 4},
+        "gpu-l": {"price": 1.9, "speed": 1.8, "share": 0.6, "boot": 480, "batch": 8},
+    },
+    "committed": 0.8,
+    "spot": {"price": 0.4, "hours": 20},
+    "seat": 30.0,
+    "hop": 15,
+    "quotas": {
+        "north cpu": {"today": 16, "most": 32},
+        "south cpu": {"today": 16, "most": 32},
+        "north gpu-s": {"today": 8, "most": 16},
+        "south gpu-s": {"today": 8, "most": 16},
+        "north gpu-l": {"today": 4, "most": 8},
+        "south gpu-l": {"today": 4, "most": 8},
+    },
+    "promise": {"tour_seconds": 3600, "slots": 0.95, "slot_seconds": 14400, "lost": 0.02},
+}
+
+
+def desk(seed: int) -> Json:
+    """The week as it is expected when the plan is first written; each learner has their own."""
+    rng = stream(seed, "black week")
+    world: Json = json.loads(json.dumps(WORLD))
+    world["campaign"]["starts"] = 24 * int(rng.integers(1, 6)) + 17
+    world["north"] = 0.58 + 0.02 * int(rng.integers(3))
+    world["errors"] = 0.018 + 0.002 * int(rng.integers(3))
+    rate = float(rng.choice([0.9, 1.0, 1.1, 7.46]))  # euros by contract, or crowns
+    for kind in world["types"].values():
+        kind["price"] = round(kind["price"] * rate, 4)
+    world["seat"] = round(world["seat"] * rate, 2)
+    return world
+
+
+def after_news(world: Json) -> Json:
+    """The same week ten days before it begins: no more GPUs in the north, twice the discount."""
+    new: Json = json.loads(json.dumps(world))
+    new["campaign"]["times"] = 2.6
+    for kind in ("north gpu-s", "north gpu-l"):
+        new["quotas"][kind]["most"] = new["quotas"][kind]["today"]
+    return new
+
+
+def futures_of(seed: int, count: int = FUTURES) -> list[int]:
+    """The numbers of so many futures."""
+    return [int(n) for n in stream(seed, "futures").integers(1, 2**48, count)]
+
+
+# --- what a learner is given -----------------------------------------------------------------
+
+
+@given("world.json")
+@fixture
+def world(desk_seed: int) -> Json:
+    """The learner's week, the same on the desk and in grading."""
+    return desk(desk_seed)
+
+
+@given("news.json")
+@fixture
+def news(world: Json) -> Json:
+    """The learner's week after the news."""
+    return after_news(world)
+
+
+@given("futures.json")
+@fixture
+def futures(seed: int) -> list[int]:
+    """Fifty futures: the desk's are public."""
+    return futures_of(seed)
+
+
+# --- the two plans ---------------------------------------------------------------------------
+
+# What the reference plans say. Packed, so that nobody reads them by accident; they are no secret.
+PACKED = {
+    "plan": (
+        "c-pO#-EPAm4255%@->-~G@7QoOywqwq7q<WIz?69eGXKuw12I;<Jji-!@wC{k|T`JpTW97hmG>7GSEK?"
+        "h%Vjq(;~n-XKt01wuDEy>L8VN7W$F^-b$!A1D6s3H2YN#KCzfE93`=Iwi@MxcH|(MSDe|s5isHmeJeno"
+        "q}5jC^?;K{t+>fnz&?dYxiqhKNF|Ik95}pO*gqr8iT@#Nz9MXYLs(`QojH9!!cuYNE7x)F47;BQyXy=;"
+        "622edJ%r7lZ@F6-F*qFai;NN}=5vvrBm=TtSF;LQmbk|h8Lz2VyHTxV^+U@ZE{rlTCOPi1dDd%FKAdqB"
+        "cScWowW@hn^xE)8*e-8p00&$"
+    ),
+    "replan": (
+        "c-pO!(Qbn<3`KvX@-s}(A#LJkDwkw5YKXJM>4Yl&eI`^?+Pdw5z2(}DeSDKEyeDFe&|bk&;M1=6skG2G"
+        "1w=}B{W=xkiR`_yG>-ACXB~8J$U(a#K&~?Ol7U-E0X+IycRq<2Fq}1uBv&dupi>e=`+=i$uM1E(Lc1?O"
+        "U$ir>&*u&YkEWL)&jlP)h@4CF>43b1k-L+GryKht!kqXY!g>?o;$b9v`Q5^$V&z+&W2=YFN?1K6Y*r7y"
+        "6MnUD3*nC*zWn83GYMiKRQX3njU4k{Yz8fW(yo!+I2gUeJ*FslbzWHYGg<YtmmU<94uZ)fQ+97=9xBUO"
+        ";&`xTFmtO)Zbfgbo!{;gW8Mc`"
+    ),
+}
+
+
+@cache
+def reference(name: str) -> Json:
+    """The plan against whose cost others are measured."""
+    found: Json = json.loads(zlib.decompress(base64.b85decode(PACKED[name])))
+    return found
+
+
+@fixture
+def plans(papers: Any, world: Json, news: Json, futures: list[int], graded: bool) -> Plans:
+    """The two documents that were handed in, to be played."""
+    return Plans(
+        {name: papers.json(f"{name}.json") for name in ("plan", "replan")},
+        {"plan": world, "replan": news}, futures, graded,
+    )  # fmt: skip
+
+
+class Plans:
+    """plan.json in the first world, replan.json in the second."""
+
+    def __init__(
+        self, documents: dict[str, Any], worlds: dict[str, Json], futures: list[int], graded: bool
+    ) -> None:
+        self.documents, self.worlds, self.futures = documents, worlds, futures
+        self.graded = graded
+
+    def can_be_carried_out(self, name: str) -> bool:
+        """Is the document a plan for its world? On the desk, which is public, say what is not."""
+        wrong = week.faults(self.worlds[name], self.documents[name])
+        assert self.graded or not wrong, f"{name}.json: {wrong[0]}"
+        return not wrong
+
+    def changed_lines(self) -> int:
+        """How many lines of the parsed documents differ."""
+        return len(week.changes(self.documents["plan"], self.documents["replan"]))
+
+    def cost(self, plan: Json, world: Json) -> float:
+        """What a plan costs in a week, on average over some of the futures."""
+        some = self.futures[:PRICED]
+        return sum(week.played(world, plan, one).cost for one in some) / PRICED
+
+    def dearer(self, name: str) -> float:
+        """The plan's cost as a multiple of the reference's in the same futures."""
+        world = self.worlds[name]
+        ratio = self.cost(self.documents[name], world) / self.cost(reference(name), world)
+        assert self.graded or ratio <= DEARER, (
+            f"{name}.json costs {ratio:.2f} times what the reference costs"
+        )
+        return ratio
+
+    def holds(self, name: str) -> bool:
+        """Is the promise kept in enough futures? Stops as soon as it cannot be any more."""
+        broken: list[int] = []
+        for number, future in enumerate(self.futures):
+            outcome = week.played(self.worlds[name], self.documents[name], future)
+            if not week.promised(self.worlds[name], outcome):
+                broken.append(number)
+            if len(broken) > FUTURES - KEPT:
+                assert self.graded, f"{name}.json broke its promise in futures {broken}"
+                return False
+        return True
+
+    # --- retries
+
+    def in_a_brownout(self) -> bool:
+        """Do tours keep their hour when the road service hangs for one, in the campaign?"""
+        bad = week.changed(self.worlds["replan"], {"brownout": 60})
+        slow = [week.played(bad, self.documents["replan"], one).p99 for one in self.futures[:4]]
+        return sum(one <= bad["promise"]["tour_seconds"] for one in slow) >= 3
+
+    def fewer_lost_than_without(self) -> bool:
+        """Do retries save at least half of what would be lost without them?"""
+        plan, usual = self.documents["replan"], self.worlds["replan"]
+        none = plan | {"roads": plan["roads"] | {"tries": 1}}
+        pairs = [(week.played(usual, plan, one).lost, week.played(usual, none, one).lost)
+                 for one in self.futures[:4]]  # fmt: skip
+        return sum(a for a, _ in pairs) <= 0.6 * sum(b for _, b in pairs)
+
+
+# --- by hand ---------------------------------------------------------------------------------
+
+
+@fixture
+def elsewhere(seed: int, world: Json) -> Json:
+    """A week like the learner's with other numbers, on which only a rule can be right."""
+    rng = stream(seed, "elsewhere")
+    new: Json = json.loads(json.dumps(world))
+    new["orders"] = int(rng.integers(20, 90))
+    new["north"] = round(0.3 + 0.4 * float(rng.random()), 2)
+    new["campaign"]["times"] = round(1.3 + 2 * float(rng.random()), 1)
+    new["campaign"]["hours"] = int(rng.integers(2, 9))
+    for name, (low, high) in {"intake": (30, 300), "roads": (20, 200), "solve": (200, 2000)}.items():
+        new["seconds"][name] = int(rng.integers(low, high))
+    return new
+
+
+def offered_load(world: Json) -> dict[str, float]:
+    """Machines, or seats, that the busiest hour of the forecast keeps busy, each order alone."""
+    busiest = max(week.rate(world, hour) for hour in range(168))
+    each = {name: busiest * seconds / 3600 for name, seconds in world["seconds"].items()}
+    share = {"north": world["north"], "south": 1 - world["north"]}
+    split = {f"{r} {s}": each[s] * share[r] for r in share for s in ("intake", "solve")}
+    return split | {"roads": each["roads"]}
+
+
+def p_wait(servers: int, load: float) -> float:
+    """Erlang's C, by way of his B, which stays between 0 and 1."""
+    if load >= servers:
+        return 1.0
+    blocked = 1.0
+    for n in range(1, servers + 1):
+        blocked = load * blocked / (n + load * blocked)
+    return blocked / (1 - load / servers * (1 - blocked))
+
+
+@fixture
+def by_hand(elsewhere: Json, rng: np.random.Generator) -> ByHand:
+    """What a pencil says of a week."""
+    return ByHand(elsewhere, rng)
+
+
+class ByHand:
+    """Offered loads of a week, and pools for which the chance of waiting is asked."""
+
+    def __init__(self, world: Json, rng: np.random.Generator) -> None:
+        self.world, self.loads = world, offered_load(world)
+        self.pools = [(int(n), round(float(n * (0.3 + 0.69 * rng.random())), 3))
+                      for n in (*rng.integers(1, 30, 6), 180, 400)]  # fmt: skip
+        self.full = [(4, 4.0), (3, 7.5)]
+
+    def chance(self, servers: int, load: float) -> float:
+        """The chance to wait in a pool."""
+        return p_wait(servers, load)
+
+    @staticmethod
+    def close(found: Any, wanted: float, within: float = 0.01) -> bool:
+        """Is it a number, and close?"""
+        return type(found) in (int, float) and math.isclose(
+            found, wanted, rel_tol=within, abs_tol=1e-9
+        )
+
+
+# --- the table and the questions -------------------------------------------------------------
+
+ROWS: dict[str, tuple[Json, Json]] = {
+    "as planned": ({}, {}),
+    "arrivals +20%": ({"arrivals": 1.2}, {}),
+    "arrivals -20%": ({"arrivals": 0.8}, {}),
+    "service +20%": ({"service": 1.2}, {}),
+    "service -20%": ({"service": 0.8}, {}),
+    "north without a zone": ({"zone": "north"}, {}),
+    "no retries": ({}, {"tries": 1}),
+}
+ASKED = 3  # futures of one table
+
+
+@fixture
+def defence(plans: Plans, news: Json, seed: int) -> Defence:
+    """What is asked about the learner's own second plan."""
+    return Defence(plans.documents["replan"], news, futures_of(seed, FUTURES))
+
+
+class Defence:
+    """The table and the questions, with answers from the judge's simulator."""
+
+    def __init__(self, plan: Json, world: Json, futures: list[int]) -> None:
+        self.plan, self.world = plan, world
+        self.futures = futures[-ASKED:]
+
+    @cached_property
+    def table(self) -> dict[str, dict[str, float]]:
+        """p99 of all answered tours together, in seconds; the share lost; the cost of a week."""
+        return {name: self._row(*row) for name, row in ROWS.items()}
+
+    def _row(self, change: Json, roads: Json) -> dict[str, float]:
+        world = week.changed(self.world, change)
+        plan = self.plan | {"roads": self.plan["roads"] | roads}
+        weeks = [week.played(world, plan, one) for one in self.futures]
+        took = sorted(s for one in weeks for s in one.tour_seconds)
+        lost = sum(one.given_up + one.turned_away for one in weeks)
+        return {
+            "p99": took[math.ceil(0.99 * len(took)) - 1],
+            "lost": lost / sum(one.tours + one.slots for one in weeks),
+            "cost": sum(one.cost for one in weeks) / len(weeks),
+        }
+
+    def right(self, found: Any, name: str, figure: str) -> bool:
+        """Is one number of a table within five percent?"""
+        cell = found[name][figure]
+        return ByHand.close(cell, self.table[name][figure], 0.05)
+
+    @cached_property
+    def questions(self) -> list[tuple[Json, int, str]]:
+        """Three changes that nobody announced, a future each, and where the queue then stands.
+
+        Asked is what has an answer: the longest wait is at least twice the second.
+        """
+        rng = stream(self.futures[0], "questions")
+        first = [{"intake": _drawn(rng, 3.5, 4.5)}, {"roads": _drawn(rng, 3, 4)},
+                 {"solve": _drawn(rng, 1.4, 1.7)}]  # fmt: skip
+        more = [{"campaign": _drawn(rng, 1.2, 1.5)}, {"intake": 5, "slots": 0.5},
+                {"roads": 5, "arrivals": 0.9}, {"arrivals": _drawn(rng, 1.2, 1.4)}]  # fmt: skip
+        drawn = [first[n] for n in rng.permutation(3)] + [more[n] for n in rng.permutation(4)]
+        found: list[tuple[Json, int, str]] = []
+        for number, change in enumerate(drawn):
+            future = self.futures[number % ASKED]
+            stuck = week.played(week.changed(self.world, change), self.plan, future).stuck()
+            names = sorted(stuck, key=lambda name: -stuck[name])
+            if stuck[names[0]] > max(30.0, 2 * stuck[names[1]]) and len(found) < ASKED:
+                found.append((change, future, names[0]))
+        return found
+
+
+def _drawn(rng: np.random.Generator, low: float, high: float) -> float:
+    return round(low + (high - low) * float(rng.random()), 2)
+
