@@ -73,7 +73,7 @@ def retries_feed_no_fire(plans):
         "as much is lost as with no retries at all. Which calls fail in a calm week?"
     )
     assert plans.in_a_brownout(), (
-        "when the road service hangs for an hour, tours miss theirs. Who keeps it from recovering?"
+        "when the road service hangs for long, tours miss their hour. Who keeps it from recovering?"
     )
 
 

@@ -55,7 +55,7 @@ WORLD: Json = {
     "campaign": {"hours": 6, "times": 1.6},
     "cap": {"usual": 75, "rush": 300},
     "slots": 0.35,
-    "seconds": {"intake": 120, "roads": 90, "solve": 840},
+    "seconds": {"intake": 120, "roads": 90, "solve": 800},
     "spread": {"intake": 0.5, "roads": 0.4, "solve": 0.5},
     "doubt": {"week": 0.06, "day": 0.05, "campaign": 0.1},
     "outages": {"chance": 0.6, "hours": [1, 4]},
@@ -78,7 +78,7 @@ WORLD: Json = {
         "north gpu-l": {"today": 4, "most": 8},
         "south gpu-l": {"today": 4, "most": 8},
     },
-    "promise": {"tour_seconds": 3600, "slots": 0.95, "slot_seconds": 14400, "lost": 0.02},
+    "promise": {"tour_seconds": 3600, "slots": 0.95, "slot_seconds": 21600, "lost": 0.02},
 }
 
 
@@ -219,8 +219,8 @@ class Plans:
     # --- retries
 
     def in_a_brownout(self) -> bool:
-        """Do tours keep their hour when the road service hangs for one, in the campaign?"""
-        bad = week.changed(self.worlds["replan"], {"brownout": 60})
+        """Do tours keep their hour when the road service hangs, in the campaign?"""
+        bad = week.changed(self.worlds["replan"], {"brownout": 45})
         slow = [week.played(bad, self.documents["replan"], one).p99 for one in self.futures[:4]]
         return sum(one <= bad["promise"]["tour_seconds"] for one in slow) >= 3
 
