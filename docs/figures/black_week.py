@@ -257,10 +257,10 @@ def doubled() -> Any:
 
 
 def retries() -> Figure:
-    """A brown-out of an hour with a budget of retries and with none to speak of."""
+    """A brown-out of 45 minutes with a budget of retries and with none to speak of."""
     figure = Figure((6.4, 3.4), layout="constrained")
     axes = figure.subplots()
-    bad = week.changed(NEWS, {"brownout": 60})
+    bad = week.changed(NEWS, {"brownout": 45})
     start = bad["campaign"]["starts"] + 1
     for name, roads, colour in (
         ("five tries, no bound", {"tries": 5, "budget": 1.0}, BAD),
@@ -270,7 +270,7 @@ def retries() -> Figure:
         one = week.played(bad, document, FUTURES[0], series=True)
         points = [(m / 3600 - start, n) for m, n, _ in one.series if -2 <= m / 3600 - start <= 8]
         axes.plot(*zip(*points, strict=True), color=colour, label=name)
-    axes.axvspan(0, 1, color=PALE, alpha=0.5, lw=0)
+    axes.axvspan(0, 0.75, color=PALE, alpha=0.5, lw=0)
     axes.set(xlabel="hours since the road service began to hang", ylabel="orders waiting", ylim=0)
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)

@@ -96,4 +96,4 @@ if __name__ == "__main__":
     print(staffing_table())
     for common in (True, False):
         found = differences(common)
-        print("same weeks" if common else "other weeks", found.mean().round(2), found.std().round(2))
+        print("same" if common else "other", "weeks:", found.mean().round(2), found.std().round(2))

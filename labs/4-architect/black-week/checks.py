@@ -97,7 +97,7 @@ def table_is_right(work, defence):
 @check(points=3, observes="returned", after="holds_after_the_news")
 def names_where_it_queues(work, defence):
     """For three changes that nobody announced, the resource that fills first is named rightly."""
-    assert defence.questions, "no change makes anybody wait: is this plan as lean as the brief asks?"
+    assert defence.questions, "no change makes anybody wait: is the plan as lean as the brief asks?"
     for change, future, answer in defence.questions:
         found = work.first_to_queue(defence.world, defence.plan, change, future)
         assert found in ("intake", "roads", "solve"), "the answer is intake, roads or solve"

@@ -220,7 +220,7 @@ class Plans:
 
     def in_a_brownout(self) -> bool:
         """Do tours keep their hour when the road service hangs, in the campaign?"""
-        bad = week.changed(self.worlds["replan"], {"brownout": 60})
+        bad = week.changed(self.worlds["replan"], {"brownout": 45})
         slow = [week.played(bad, self.documents["replan"], one).p99 for one in self.futures[:4]]
         return sum(one <= bad["promise"]["tour_seconds"] for one in slow) >= 3
 
@@ -245,7 +245,8 @@ def elsewhere(seed: int, world: Json) -> Json:
     new["north"] = round(0.3 + 0.4 * float(rng.random()), 2)
     new["campaign"]["times"] = round(1.3 + 2 * float(rng.random()), 1)
     new["campaign"]["hours"] = int(rng.integers(2, 9))
-    for name, (low, high) in {"intake": (30, 300), "roads": (20, 200), "solve": (200, 2000)}.items():
+    ends = {"intake": (30, 300), "roads": (20, 200), "solve": (200, 2000)}
+    for name, (low, high) in ends.items():
         new["seconds"][name] = int(rng.integers(low, high))
     return new
 
