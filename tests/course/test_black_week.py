@@ -52,6 +52,13 @@ def test_the_mean_wait_is_that_of_the_closed_form(case: Any) -> None:
     assert abs(found.mean - case.closed) <= 1.5 * found.half
 
 
+def test_both_recursions_are_the_same_at_one_server() -> None:
+    rng = np.random.Generator(np.random.PCG64DXSM(3))
+    arrivals, seconds = np.cumsum(rng.exponential(1.2, 5000)), rng.exponential(1.0, 5000)
+    both = figures.lindley(arrivals, seconds), worked.waits(arrivals, seconds, 1)
+    assert np.allclose(*both)
+
+
 def test_the_formulas_are_those_of_the_textbooks() -> None:
     assert worked.p_wait(1, 0.5) == pytest.approx(0.5)
     assert worked.mean_wait(1, 0.8, 1.0) == pytest.approx(4.0)

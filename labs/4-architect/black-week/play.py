@@ -57,7 +57,8 @@ def picture(outcome: week.Outcome) -> str:
 
 def main() -> None:
     """Read, play, print."""
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    shown = argparse.RawTextHelpFormatter
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=shown)
     asked.add_argument("plan")
     asked.add_argument("--news", action="store_true", help="in the world after the news")
     asked.add_argument("--of", type=int, default=50, help="how many futures")
@@ -68,7 +69,8 @@ def main() -> None:
         raise SystemExit("\n".join(wrong))
     futures = read("futures.json")
     if told.week is not None:
-        Path("week.svg").write_text(picture(week.played(world, plan, futures[told.week], series=True)))
+        one = week.played(world, plan, futures[told.week], series=True)
+        Path("week.svg").write_text(picture(one), encoding="utf-8")
         return
     kept, cost, played = 0, 0.0, futures[: told.of]
     print("future  kept   p99 min  slots in time   lost    retries   cost")

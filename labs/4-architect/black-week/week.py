@@ -1,9 +1,10 @@
 """One Black Week of the tour desk, event by event: `played(world, plan, future)`.
 
-What it assumes stands in the lesson, on the page about the simulator. It knows a week, a plan and a
-number that stands for a future; it does not know what is promised to whom, and it optimises nothing.
-The same three give the same week, always. Two plans meet the same orders, the same errors and the
-same outages in one future: what differs between them is then the plan (common random numbers).
+What it assumes stands on a page that the lesson links to. It knows a week, a plan and a number that
+stands for a future, and it optimises nothing. The same three give the same week, always.
+
+Two plans meet the same orders, the same errors and the same outages in one future: what differs
+between them is then the plan (common random numbers).
 """
 
 from __future__ import annotations
@@ -139,7 +140,8 @@ def _overdrawn(world: World, plan: Plan) -> list[str]:
             wrong.append(f"{key}: pools of up to {number} machines, and a quota of {has}")
     for region in REGIONS:
         for stage in STAGES:
-            some = [p for p in plan["pools"].values() if (p["region"], p["stage"]) == (region, stage)]
+            pools = plan["pools"].values()
+            some = [p for p in pools if (p["region"], p["stage"]) == (region, stage)]
             if not sum(max(p[name] for name in ("always", "day")) for p in some):
                 wrong.append(f"{region}: nobody does {stage} there by day")
     return wrong
@@ -623,8 +625,9 @@ class Run:
         pool, jobs = machine.pool, machine.jobs
         machine.jobs = []
         self._stop(machine, now)
+        queues = self.queues[pool.region][pool.stage]
         for i in reversed(jobs):
-            self.queues[pool.region][pool.stage][self.tours_first and self.draws.slot[i]].appendleft(i)
+            queues[self.tours_first and self.draws.slot[i]].appendleft(i)
         if jobs:
             self._serve(pool.region, pool.stage, now)
 
