@@ -119,7 +119,7 @@ def test_money_is_machines_times_hours() -> None:
     kinds = world["types"]
     hours = 4 * (kinds["cpu"]["price"] + kinds["gpu-l"]["price"]) * 168 * world["committed"]
     found = week.played(world, document, 1).cost
-    assert found == pytest.approx(hours + 4 * world["seat"])
+    assert found == pytest.approx(hours + 5 * world["seat"])
     document["pools"]["north-solve"]["campaign"] = 3  # one machine more, for six hours and a boot
     more = week.played(world, document, 1).cost - found
     assert more == pytest.approx(kinds["gpu-l"]["price"] * (6 + 480 / 3600), rel=0.1)
@@ -141,8 +141,8 @@ def test_a_brownout_is_prolonged_by_retries_and_by_nothing_else() -> None:
         run = week.Run(bad, document, week.Draws(bad, 2), False)
         run.outcome()
         ends.append(run.troubles[0][1] - run.troubles[0][0])
-    assert ends[0] == 1800
-    assert ends[1] > 3600
+    assert ends[0] == pytest.approx(1800)
+    assert ends[1] > 2100
 
 
 def test_a_future_is_cheap() -> None:
