@@ -15,6 +15,7 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 from urllib.parse import quote, urlencode
+from xml.etree import ElementTree
 
 from infra.cloud.errors import Answer
 from infra.cloud.table import ENTRIES
@@ -26,6 +27,7 @@ with warnings.catch_warnings():
     from moto.iam.access_control import PermissionResult
     from moto.moto_api._internal import mock_random
     from moto.s3.models import FakeBucket
+    from moto.s3.responses import S3Response
     from werkzeug.exceptions import HTTPException
 
 ACCOUNT = "123456789012"
@@ -42,6 +44,17 @@ _CREDENTIAL = "AWS4-HMAC-SHA256 Credential=AKIAENGINEENGINEENGI/20260101/{}/{}/a
 FakeBucket.get_permission = (  # type: ignore[method-assign]
     lambda self, action, resource: PermissionResult.NEUTRAL
 )
+
+
+
+def _tags(request: Any) -> dict[str, str]:
+    """Return the tags of a request; the engine's own reading fails where the set is empty."""
+    found = ElementTree.fromstring(request.body).iter()
+    tags = [one for one in found if one.tag.rpartition("}")[2] == "Tag"]
+    return {str(one.findtext("{*}Key")): one.findtext("{*}Value") or "" for one in tags}
+
+
+S3Response._tagging_from_xml = _tags  # type: ignore[method-assign]
 
 Handler = Callable[[Any, str, Any], Any]
 _routes: dict[str, list[tuple[re.Pattern[str], Handler]]] = {}

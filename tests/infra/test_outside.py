@@ -115,6 +115,18 @@ def test_no_key_of_a_customer_is_taken_for_nothing(cloud) -> None:
     assert s3.list_objects_v2(Bucket=name)["KeyCount"] == 0
 
 
+def test_an_empty_set_of_tags_takes_all_away(cloud) -> None:
+    s3 = cloud.client("s3")
+    cloud.bucket("tagged")
+    s3.put_object(Bucket="tagged", Key="k", Body=b"x", Tagging="a=b")
+    s3.put_object_tagging(Bucket="tagged", Key="k", Tagging={"TagSet": [
+        {"Key": "c", "Value": "x y"}, {"Key": "d", "Value": ""}]})
+    found = s3.get_object_tagging(Bucket="tagged", Key="k")["TagSet"]
+    assert {one["Key"]: one["Value"] for one in found} == {"c": "x y", "d": ""}
+    s3.put_object_tagging(Bucket="tagged", Key="k", Tagging={"TagSet": []})
+    assert s3.get_object_tagging(Bucket="tagged", Key="k")["TagSet"] == []
+
+
 def test_the_retention_of_an_object_is_told(cloud) -> None:
     s3, until = cloud.client("s3"), datetime(2031, 1, 1, tzinfo=UTC)
     place = {"LocationConstraint": cloud.region}
