@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -377,3 +379,19 @@ def test_iam_holds_for_events_and_schedules(cloud: Cloud) -> None:
         ScheduleExpression="rate(1 day)", Target={"Arn": arn, "RoleArn": who},
         FlexibleTimeWindow={"Mode": "OFF"},
     ) == "AccessDeniedException"
+
+
+def test_a_wildcard_says_what_a_regular_expression_would() -> None:
+    texts = ["".join(one) for n in range(5) for one in itertools.product("ab", repeat=n)]
+    for n in range(1, 5):
+        for wanted in map("".join, itertools.product("ab*", repeat=n)):
+            expression = re.compile(wanted.replace("*", ".*"))
+            found = [patterns._wildcard(wanted, text) for text in texts]
+            assert found == [bool(expression.fullmatch(text)) for text in texts], wanted
+
+
+def test_a_wildcard_full_of_stars_ends() -> None:
+    """A regular expression of it would not, in this world's time."""
+    wanted = {"source": [{"wildcard": "*a" * 400 + "*b"}]}
+    assert not patterns.matches(wanted, {"source": "a" * 5000})
+    assert patterns.matches(wanted, {"source": "a" * 5000 + "b"})

@@ -91,11 +91,29 @@ def _ignore_case(wanted: Any, value: Any) -> bool:
 def _wildcard(wanted: str, value: Any) -> bool:
     if not isinstance(value, str):
         return False
-    parts = re.findall(r"\\[\\*]|\*|[^\\*]+|\\", wanted)
-    expression = "".join(
-        ".*" if p == "*" else re.escape(p[1:] if p[0] == "\\" and len(p) > 1 else p) for p in parts
-    )
-    return re.fullmatch(expression, value, re.DOTALL) is not None
+    first, *middle = _between_stars(wanted)
+    if not middle:
+        return value == first
+    last, at = middle.pop(), len(first)
+    if not value.startswith(first):
+        return False
+    for piece in middle:  # each once, leftmost first: many stars must not take for ever
+        at = value.find(piece, at)
+        if at < 0:
+            return False
+        at += len(piece)
+    return value.endswith(last) and at + len(last) <= len(value)
+
+
+def _between_stars(wanted: str) -> list[str]:
+    """Return the plain text between the stars; a backslash makes the next star or itself plain."""
+    pieces = [""]
+    for part in re.findall(r"\\[\\*]|\*|[^\\*]+|\\", wanted):
+        if part == "*":
+            pieces.append("")
+        else:
+            pieces[-1] += part[1:] if part[0] == "\\" and len(part) > 1 else part
+    return pieces
 
 
 def _numeric(wanted: list[Any], value: Any) -> bool:
