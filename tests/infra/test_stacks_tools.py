@@ -107,7 +107,7 @@ print([name for event, name in opened if event != "import"])
 def test_a_fork_of_the_warm_process_deploys_without_reading_a_file() -> None:
     root = str(Path(__file__).parents[2])
     done = subprocess.run([sys.executable, "-c", FORK], stdout=subprocess.PIPE, text=True, cwd=root,
-                          env=os.environ | {"PYTHONPATH": root})
+                          env=os.environ | {"PYTHONPATH": root, "HOME": "/nonexistent"})
     assert done.stdout.splitlines() == [
         "CREATE_COMPLETE ['IN_SYNC', 'NOT_CHECKED']", "DELETE_COMPLETE", "[]",
     ]
