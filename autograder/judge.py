@@ -13,17 +13,15 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from typing import Any, Protocol
 
 from autograder import lines
-from autograder.errors import KINDS, GraderError, LearnerError, WireError
+from autograder.errors import KINDS, LearnerError, WireError
 from autograder.sandbox import Box, Limits
 from autograder.timeline import Timeline
 from autograder.values import MAX_DECODED, decode, encode
 from autograder.wire import Handle, receive, send
 
-ROOMS = 64
 
 class Boxes(Protocol):
     """Where sandboxes come from: a launcher in this process, or one asked over a socket."""
@@ -237,7 +235,6 @@ class Work:
         self._main, self._python, self._close = main, list(python), close
         self._box, self._session = box, session
         self._timeline = timeline or Timeline()
-        self._rooms = 0
         self.env: dict[str, str] = {}
 
     def __getattr__(self, name: str) -> Name:
@@ -277,15 +274,6 @@ class Work:
         python = self._python if file.endswith(".py") else []
         pid = self.box().run([file, *args], {**self.env, **env}, stdin, python=python)
         return Program(self.box(), pid, self._timeline, file)
-
-    def room(self, cpu: float, memory_mb: int) -> Box:
-        """Open an empty sandbox for what a service runs. Raises GraderError after ROOMS of them."""
-        self._rooms += 1
-        if self._rooms > ROOMS:
-            raise GraderError(f"a check opens {ROOMS} rooms at most")
-        most, memory = self._limits, memory_mb << 20
-        least = replace(most, cpu=min(cpu, most.cpu), memory=min(memory, most.memory))
-        return self._boxes.open({}, least)
 
     def reboot(self) -> None:
         """Be a new machine: whatever was started is killed, the files are as at the start.

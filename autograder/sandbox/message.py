@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import socket
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,20 +29,19 @@ class Message:
 
 
 class Channel:
-    """One end of a stream socket. `turn` is held while sending, and by who waits for a reply."""
+    """One end of a stream socket."""
 
     def __init__(self, sock: socket.socket) -> None:
-        self.sock, self.turn = sock, threading.RLock()
+        self.sock = sock
         self.buffer = bytearray()
         self.fds: list[int] = []
 
     def send(self, head: dict[str, Any], body: bytes = b"", fds: Sequence[int] = ()) -> None:
         line = json.dumps({**head, "size": len(body), "fds": len(fds)}).encode() + b"\n"
-        with self.turn:
-            sent = socket.send_fds(self.sock, [line], fds) if fds else 0
-            self.sock.sendall(line[sent:])
-            if body:
-                self.sock.sendall(body)
+        sent = socket.send_fds(self.sock, [line], fds) if fds else 0
+        self.sock.sendall(line[sent:])
+        if body:
+            self.sock.sendall(body)
 
     def fill(self) -> bool:
         """Read what is there; False at the end of the stream."""
