@@ -54,7 +54,7 @@ def _tags(request: Any) -> dict[str, str]:
     return {str(one.findtext("{*}Key")): one.findtext("{*}Value") or "" for one in tags}
 
 
-S3Response._tagging_from_xml = _tags  # type: ignore[method-assign]
+S3Response._tagging_from_xml = _tags  # type: ignore[method-assign, assignment]
 
 Handler = Callable[[Any, str, Any], Any]
 _routes: dict[str, list[tuple[re.Pattern[str], Handler]]] = {}
