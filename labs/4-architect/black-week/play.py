@@ -64,10 +64,15 @@ def main() -> None:
     asked.add_argument("--of", type=int, default=50, help="how many futures")
     asked.add_argument("--week", type=int, help="draw this future into week.svg and stop")
     told = asked.parse_args()
-    world, plan = read("news.json" if told.news else "world.json"), read(told.plan)
+    world, futures = read("news.json" if told.news else "world.json"), read("futures.json")
+    if not 1 <= told.of <= len(futures) or not 0 <= (told.week or 0) < len(futures):
+        asked.error(f"there are {len(futures)} futures, the first is 0")
+    try:
+        plan = read(told.plan)
+    except (OSError, ValueError) as error:  # a JSONDecodeError names line and column
+        asked.error(f"{told.plan} cannot be read: {error}")
     if wrong := week.faults(world, plan):
         raise SystemExit("\n".join(wrong))
-    futures = read("futures.json")
     if told.week is not None:
         one = week.played(world, plan, futures[told.week], series=True)
         Path("week.svg").write_text(picture(one), encoding="utf-8")
