@@ -15,7 +15,7 @@ import queue
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -45,10 +45,11 @@ MakeJob = Callable[[Course, Court, "Plan", Submission], Job]
 
 @dataclass(frozen=True)
 class Flight:
-    """A job under way."""
+    """A job under way, and the workers that it was sent to; none: to any."""
 
     found: Found
     job: Job
+    workers: frozenset[str] = frozenset()
 
     @property
     def size(self) -> int:
@@ -157,7 +158,7 @@ class Field:
             if one is None:
                 return
             try:
-                flight = Flight(one, self.make(one.read()))
+                flight = Flight(one, self.make(one.read()), frozenset(self.good or ()))
             except LadderError as error:
                 yield one, error
             except Exception as error:  # one submission must not keep the others from a grade
@@ -172,8 +173,8 @@ class Field:
         with gone(self.farm):
             head, body = written(flight.job, flight.found.lab, self.sandboxed)
             future = self.client.submit(
-                judge, head, body, pure=False, workers=self.good or None,
-                allow_other_workers=bool(self.good),
+                judge, head, body, pure=False, workers=sorted(flight.workers) or None,
+                allow_other_workers=bool(flight.workers),
             )  # fmt: skip
             future.add_done_callback(self.landed.put)
         self.flying[future] = flight
@@ -182,7 +183,9 @@ class Field:
         """Wait for the next job that has an end, whichever."""
         while True:
             with suppress(queue.Empty):
-                return self.landed.get(timeout=TICK)
+                future = self.landed.get(timeout=TICK)
+                if future in self.flying:
+                    return future
             self._look()
 
     def _outcome(self, future: Future[bytes], flight: Flight) -> LabResult | LadderError | None:
@@ -216,6 +219,20 @@ class Field:
             self.room = sum(threads[name] for name in self.good) or min(1, len(threads))
         if now - self.seen > self.farm.patience:
             raise deserted(self.farm)
+        self._free(threads)
+
+    def _free(self, there: Mapping[str, int]) -> None:
+        """Send a job whose workers are all gone once more, to any.
+
+        Dask holds it for ever, `allow_other_workers` or not, when the last of its workers died
+        while no other was there.
+        """
+        for future, flight in list(self.flying.items()):
+            if flight.workers and flight.workers.isdisjoint(there):
+                del self.flying[future]
+                with gone(self.farm):
+                    future.cancel()
+                self._submit(replace(flight, workers=frozenset()))
 
 
 def _ours(outcome: LabResult | LadderError) -> bool:

@@ -93,7 +93,7 @@ class Site:
     def meet(self, count: int) -> None:
         """Wait until there are so many workers."""
         with Client(self.address, set_as_default=False) as client:
-            client.wait_for_workers(count)
+            client.wait_for_workers(count, timeout=300)
 
     def log(self) -> str:
         """Return what scheduler and workers have said."""
@@ -318,11 +318,14 @@ def test_a_killed_worker_loses_nothing(site: Site, tiny_course: Course, tmp_path
     assert {r.points == r.possible for f, r in got if f.learner != "bob"} == {True}
 
 
-def test_a_killer_costs_only_its_own_grade(site: Site, tiny_course: Course, tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_killer_costs_only_its_own_grade(
+    site: Site, tiny_course: Course, tmp_path: Path, workers: int
+) -> None:
     site.env["DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES"] = "1"
     site.start()
-    site.worker()
-    site.worker()
+    for _ in range(workers):
+        site.worker()
     found = hand_in(tiny_course, tmp_path / "in", ada=GOOD, bad=POISON, bob=GOOD, cyd=WRONG)
     outcomes = farm.judge_far(tiny_course, found, plan("D"), at(site), make_job)
     got = {found.learner: result for found, result in outcomes}
