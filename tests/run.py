@@ -24,6 +24,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 NOT_RUN = 77  # what automake's tests answer, too
+HUNG = 900  # seconds after which one test has failed, with a trace of where it waits
+AT_ONCE = 4  # processes of pytest, at most: the tests start programs of their own
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # some tools colour what no terminal reads
 
 # What a package of Debian is known by on systems that name their packages otherwise.
@@ -65,7 +67,15 @@ def parts(scratch: Path) -> list[Part]:
     return [
         Part("ruff", "style", (str(BIN / "ruff"), "check", ".", *_written_by_hand())),
         Part("mypy", "types of autograder and infra", (str(BIN / "mypy"),)),
-        Part("pytest", "our own tests", (python, "-m", "pytest", "-q"), ("git",)),
+        Part(
+            "pytest",
+            "our own tests",
+            (
+                python, "-m", "pytest", "-q", "--timeout", str(HUNG), "--dist", "loadfile",
+                "-n", str(min(AT_ONCE, os.cpu_count() or 1)),
+            ),
+            ("git",),
+        ),
         Part(
             "postgres",
             "the gradebook on a real PostgreSQL server",
