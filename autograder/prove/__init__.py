@@ -7,12 +7,14 @@ secret seeds. What cannot be told apart by any check is listed; nothing is left 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from autograder.evidence import Proof, key
 from autograder.handout import alternatives
-from autograder.manifest import Lab
+from autograder.manifest import Lab, Mistake
 from autograder.mutants import SAMPLE, mutants
 from autograder.prove.answers import caught, disagreement, solutions, starter, swapped
 from autograder.prove.killing import killed_among, mutated, sample_seed
@@ -67,12 +69,12 @@ def _solution_cost(one: Trial) -> float:
 def spot_check(one: Trial, known: Proof, commit: str) -> None:
     """See whether a known proof still agrees: solution, starter, one mistake and two mutants."""
     draw = random.Random(commit)
-    starter(one)
-    solutions(one, 2)
+    steps: list[Callable[[], None]] = [lambda: starter(one), lambda: solutions(one, 2, only=True)]
     if one.mistakes.mistake:
-        mistake = draw.choice(one.mistakes.mistake)
-        own = one.rig.judge(one.tasks(mistake.say, swapped(one.texts, mistake), 2))
-        one.wrong += filter(None, [disagreement(mistake, r) for r in own])
+        steps.append(partial(_again, one, draw.choice(one.mistakes.mistake)))
+    with ThreadPoolExecutor() as side:
+        for step in [side.submit(step) for step in steps]:
+            step.result()
     made = mutants(one.texts, sample_seed(one))
     chosen = draw.sample(made, min(2, len(made)))
     lived = {(s.file, s.line, s.change) for s in known.survivors}
@@ -81,6 +83,11 @@ def spot_check(one: Trial, known: Proof, commit: str) -> None:
             state = "killed now, survived before" if dead else "survives now, killed before"
             one.wrong.append(f"mutant {mutant.file}:{mutant.line} ({mutant.change}): {state}")
     one.tell("spot-checked against the table")
+
+
+def _again(one: Trial, mistake: Mistake) -> None:
+    own = one.rig.judge(one.tasks(mistake.say, swapped(one.texts, mistake), 2))
+    one.wrong += filter(None, [disagreement(mistake, r) for r in own])
 
 
 def repeated(one: Trial, times: int) -> None:

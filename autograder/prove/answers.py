@@ -30,10 +30,11 @@ def starter(one: Trial) -> None:
     one.tell(f"starter: {result.points:g} of {result.possible:g}")
 
 
-def solutions(one: Trial, seeds: int) -> None:
-    """The solution and every alternative earn everything, on every seed."""
+def solutions(one: Trial, seeds: int, only: bool = False) -> None:
+    """The solution and, unless it is asked for `only`, every alternative earn everything."""
     named = {"the solution": one.texts}
-    named |= {f"alternative {n}": texts for n, texts in alternatives(one.lab).items()}
+    if not only:
+        named |= {f"alternative {n}": texts for n, texts in alternatives(one.lab).items()}
     for name, texts in named.items():
         results = one.rig.judge(one.tasks(name, texts, seeds))
         lost = _lost(results)
