@@ -180,7 +180,7 @@ def terraform_settles_adopts_and_heals(terraform, estate, plan):
     )
 
 
-@check(points=0, observes="cloud")
+@check(points=0, observes="cloud", after="terraform_settles_adopts_and_heals")
 def terraform_leaves_nothing_but_data(terraform, estate, plan):
     """Where `keep` is false, destroy leaves nothing; where it is true, it loses no data."""
     kept, spent = plan.first, plan.second
