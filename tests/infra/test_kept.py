@@ -158,7 +158,7 @@ def wrapped(value: object) -> bytes:
         (pickles.rebuild, "moto.core.utils:utcnow"), (pickles.find, "infra.cloud.kept:subprocess"),
         (getattr, object, "__subclasses__"),
     ],
-    ids=str,
+    ids=lambda call: f"{call[0].__name__}-{call[1]}",
 )  # fmt: skip
 def test_a_file_calls_nothing(call: tuple[Any, ...], tmp_path: Path) -> None:
     trap = tmp_path / "trap"
