@@ -98,7 +98,7 @@ def find(course: Course, path: Path, lab: Lab | None = None) -> list[Found]:
         raise lost[0][1]
     found = _noted(course, path, found)
     if not found:
-        raise UsageError("no submissions here", shown(path), "ladder grade FOLDER --lab LAB")
+        raise UsageError("no submissions here", shown(path), "./ladder grade FOLDER --lab LAB")
     found += [_lost(course, found[0].lab, entry, why) for entry, why in lost]
     return sorted(_namesakes(found), key=lambda f: (f.lab.id, f.learner, f.time))
 

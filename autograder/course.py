@@ -52,7 +52,7 @@ def build(course: Course, folder: Path, name: str = "", only: Iterable[str] = ()
         raise UsageError(
             "the course would hold the secret inside the repository",
             str(folder),
-            "ladder course build ../our-course",
+            "./ladder course build ../our-course",
         )
     folder.mkdir(parents=True, exist_ok=True)
     make_cohort(folder, name or course.file.title)

@@ -57,6 +57,6 @@ def variants(lab: Lab) -> Iterator[tuple[str, dict[str, bytes]]]:
         if mistake.swap:
             old, new = mistake.swap
             if texts[mistake.file].count(old) != 1:
-                raise ManifestError("its text is not found once", mistake.say, "ladder lint")
+                raise ManifestError("its text is not found once", mistake.say, "./ladder lint")
             wrong = texts[mistake.file].replace(old, new)
         yield f"mistake: {mistake.say}", handed_in(lab, {**texts, mistake.file: wrong}, points)

@@ -110,7 +110,7 @@ class Desk:
                 raise UsageError(
                     f"this desk is {state.learner}'s",
                     str(self.folder),
-                    f"LADDER_WORK=work-{learner} ladder start LAB --as {learner}",
+                    f"LADDER_WORK=work-{learner} ./ladder start LAB --as {learner}",
                 )
             state.learner = learner or state.learner or login()
 
@@ -140,7 +140,7 @@ class Desk:
         folder = self.path(lab)
         if not folder.is_dir():
             raise UsageError(
-                f"{lab.id} has not been started", str(folder), f"ladder start {lab.id}"
+                f"{lab.id} has not been started", str(folder), f"./ladder start {lab.id}"
             )
         return read_folder(lab, folder, self.learner())
 

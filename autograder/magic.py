@@ -74,7 +74,7 @@ def _arguments(line: str) -> list[str]:
         return [here.name, *line.split(), "--folder", str(here)]  # fetched by the exchange
     lab = Desk(course).current()
     if lab is None:
-        raise UsageError("no lab has been started here", next="ladder start LAB")
+        raise UsageError("no lab has been started here", next="./ladder start LAB")
     return [lab.id, *line.split()]
 
 

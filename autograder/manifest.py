@@ -260,7 +260,7 @@ class Course:
         """Return a lab by its id; raise UsageError with the nearest one."""
         if name not in self.labs:
             raise UsageError(
-                f"there is no lab {name!r}.{suggest(name, self.labs)}", next="ladder list"
+                f"there is no lab {name!r}.{suggest(name, self.labs)}", next="./ladder list"
             )
         return self.labs[name]
 

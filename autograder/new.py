@@ -38,12 +38,13 @@ def _refuse(course: Course, stage: str, name: str) -> None:
     stages = [one.folder for one in course.file.stage]
     if stage not in stages:
         raise UsageError(
-            f"there is no stage {stage!r}.{suggest(stage, stages)}", next="ladder new 2-junior/NAME"
+            f"there is no stage {stage!r}.{suggest(stage, stages)}",
+            next="./ladder new 2-junior/NAME",
         )
     if not NAME.fullmatch(name):
         raise UsageError(
             f"{name!r} is no name for a lab: lower case words with dashes, no digits",
-            next=f"ladder new {stage}/what-is-built",
+            next=f"./ladder new {stage}/what-is-built",
         )
     if name in course.labs:
         raise UsageError(f"{name!r} exists already", str(course.labs[name].folder))

@@ -79,7 +79,7 @@ def read_cohort(path: Path) -> Cohort:
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
     except FileNotFoundError:
-        raise UsageError("there is no such file", str(path), "ladder course build DIR") from None
+        raise UsageError("there is no such file", str(path), "./ladder course build DIR") from None
     if mode & 0o077:
         raise UsageError(
             f"others may read the secret (mode {mode:o})", str(path), f"chmod 600 {path}"
@@ -91,7 +91,7 @@ def read_cohort(path: Path) -> Cohort:
         short = True
     if short:
         raise UsageError(
-            "the secret is not 64 hexadecimal characters", str(path), "ladder course build DIR"
+            "the secret is not 64 hexadecimal characters", str(path), "./ladder course build DIR"
         )
     _refuse_alias(cohort.alias, str(path))
     return cohort

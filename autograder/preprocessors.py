@@ -36,7 +36,7 @@ class Refuse(NbGraderPreprocessor):  # type: ignore[misc]
     def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
         """Refuse, with the command to type."""
         raise NbGraderException(
-            "this course is not graded by running notebooks here: type  ladder grade submitted"
+            "this course is not graded by running notebooks here: type  ./ladder grade submitted"
         )
 
 
@@ -53,6 +53,6 @@ def replace_autograde(root: str) -> None:
         for line in (done.stdout + done.stderr).splitlines():
             self.log.info(line)
         if done.returncode not in (0, 1):
-            raise NbGraderException(done.stderr.strip() or "ladder grade failed")
+            raise NbGraderException(done.stderr.strip() or "./ladder grade failed")
 
     Autograde.start = start

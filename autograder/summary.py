@@ -85,7 +85,7 @@ class Summary:
             )
         if self.held:
             said.append(
-                f"{self.held} would be lower than before and are on hold: ladder regrade --help"
+                f"{self.held} would be lower than before and are on hold: ./ladder regrade --help"
             )
         return said
 

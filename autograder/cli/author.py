@@ -33,7 +33,7 @@ def sync(only_check: bool) -> None:
         click.echo(f"{'drifted' if only_check else 'wrote'}  {path.relative_to(course.root)}")
     if only_check and changed:
         click.echo(
-            f"{len(changed)} generated files are not what their sources say.\n  -> ladder sync"
+            f"{len(changed)} generated files are not what their sources say.\n  -> ./ladder sync"
         )
         raise SystemExit(1)
     click.echo(f"{len(planned)} generated files match their sources.")
@@ -47,8 +47,9 @@ def helps() -> dict[str, str]:
     todo: list[tuple[str, click.Command, click.Context | None]] = [("ladder", cli, None)]
     while todo:
         name, command, parent = todo.pop(0)
+        shown = name.split()[-1] if parent else f"./{name}"
         context = click.Context(
-            command, parent, info_name=name.split()[-1], max_content_width=80, terminal_width=80
+            command, parent, info_name=shown, max_content_width=80, terminal_width=80
         )
         found[name] = command.get_help(context)
         if isinstance(command, click.Group):
@@ -121,7 +122,7 @@ def prove(labs: tuple[str, ...], everything: bool, repeat: int | None, as_json: 
 def _name_drafts(drafts: list[Lab], quiet: bool) -> None:
     for lab in drafts:
         if not quiet:
-            click.echo(f"{lab.id}: a draft, not proven (ladder prove {lab.id})")
+            click.echo(f"{lab.id}: a draft, not proven (./ladder prove {lab.id})")
 
 
 def _prove(lab: Lab, everything: bool, repeat: int | None, quiet: bool) -> list[str]:
@@ -130,7 +131,7 @@ def _prove(lab: Lab, everything: bool, repeat: int | None, quiet: bool) -> list[
     from autograder import prove as work
 
     if not (lab.solution / "mistakes.toml").is_file():
-        raise UsageError("there is no solution to prove with", str(lab.solution), "ladder lint")
+        raise UsageError("there is no solution to prove with", str(lab.solution), "./ladder lint")
     context.install_needs(lab)
     table = evidence.read(lab.course.root)
     known = table.labs.get(lab.id) if evidence.current(table, lab) and not everything else None
@@ -212,5 +213,5 @@ def new(place: str, project: bool, rung: str) -> None:
     for path in dict.fromkeys(made):
         click.echo(f"wrote  {path.relative_to(course.root)}")
     name = place.partition("/")[2]
-    click.echo(f"\nReplace it piece by piece and keep it green:\n  ladder lint {name}")
-    click.echo(f"  ladder sync\n  ladder prove {name}")
+    click.echo(f"\nReplace it piece by piece and keep it green:\n  ./ladder lint {name}")
+    click.echo(f"  ./ladder sync\n  ./ladder prove {name}")

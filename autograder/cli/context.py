@@ -36,7 +36,7 @@ def lab_or_current(course: Course, desk: Desk, name: str | None) -> Lab:
     """Return the lab that was named, else the one at hand. Raises UsageError."""
     lab = course.lab(name) if name else desk.current()
     if lab is None:
-        raise UsageError("which lab? None has been started here", next="ladder list")
+        raise UsageError("which lab? None has been started here", next="./ladder list")
     return lab
 
 
@@ -53,7 +53,7 @@ def say_what_is_lacking(lab: Lab) -> None:
     for command, words in lab.capabilities().items():
         name, *rest = command.split()
         for point in entry_points(group="ladder.commands", name=name):
-            point.load().main([*rest, *words], prog_name=f"ladder {name}", standalone_mode=False)
+            point.load().main([*rest, *words], prog_name=f"./ladder {name}", standalone_mode=False)
 
 
 @contextmanager

@@ -67,7 +67,7 @@ def read_rules(file: Path | None, near: Path, course: Course) -> Cohort | None:
     for lab in (*cohort.due, *(lab for labs in cohort.extension.values() for lab in labs)):
         if lab not in course.labs:
             near_miss = suggest(lab, course.labs)
-            raise UsageError(f"there is no lab {lab!r}.{near_miss}", str(path), "ladder list")
+            raise UsageError(f"there is no lab {lab!r}.{near_miss}", str(path), "./ladder list")
     return cohort
 
 

@@ -139,7 +139,7 @@ def _out(out: Path | None, path: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(
-            f"cannot be made: {error.strerror}", str(folder), "ladder grade PATH --out FOLDER"
+            f"cannot be made: {error.strerror}", str(folder), "./ladder grade PATH --out FOLDER"
         ) from None
     return folder
 
@@ -164,7 +164,7 @@ def build(folder: Path, name: str, labs: tuple[str, ...]) -> None:
     click.echo(
         f"\n{folder} is an nbgrader course. The secret is in cohort.toml: keep it to yourself."
     )
-    click.echo(f"When submissions are collected: ladder grade {folder / 'submitted'}")
+    click.echo(f"When submissions are collected: ./ladder grade {folder / 'submitted'}")
 
 
 @course.command()
@@ -200,7 +200,7 @@ def demo(
     one = load_course()
     folder = out or one.root / "work" / "demo"
     if folder.exists() and any(folder.iterdir()) and not (folder / "submitted").is_dir():
-        raise UsageError("the folder is not empty", str(folder), "ladder demo --out NEW-FOLDER")
+        raise UsageError("the folder is not empty", str(folder), "./ladder demo --out NEW-FOLDER")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     # without a choice, the labs for which nothing has to be installed first

@@ -43,7 +43,7 @@ def merge(folders: tuple[Path, ...], address: str, cohort_file: Path | None) -> 
         grading.write_tables(book, rules or RULES, out)
     click.echo(f"{len(good)} results, {len(broken)} files refused  ->  {out}")
     if held:
-        click.echo(f"{held} would be lower than before and are on hold: ladder regrade --help")
+        click.echo(f"{held} would be lower than before and are on hold: ./ladder regrade --help")
     raise SystemExit(int(bool(broken)))
 
 
@@ -99,7 +99,7 @@ def regrade(labs: tuple[str, ...], everything: bool, folder: Path, **given: Any)
     from autograder.manifest import load_course
 
     if bool(labs) == everything:
-        raise UsageError("which lab?", "regrade", "ladder regrade LAB, or ladder regrade --all")
+        raise UsageError("which lab?", "regrade", "./ladder regrade LAB, or ./ladder regrade --all")
     course = load_course()
     chosen = [course.lab(name) for name in labs] or list(course.labs.values())
     _refuse_check(chosen, given["check"])
@@ -123,7 +123,7 @@ def _refuse_check(labs: list[Lab], name: str) -> None:
         if name not in checks:
             raise UsageError(
                 f"{lab.id} has no check {name!r}.{suggest(name, checks)}", "--check",
-                f"ladder show {lab.id}",
+                f"./ladder show {lab.id}",
             )  # fmt: skip
 
 
@@ -193,7 +193,7 @@ def _show(seen: Any, changes: list[Any], lower: bool) -> None:
         f"{len(seen.touched)} judged again: {up} higher, {down} lower, "
         f"{len(changes) - len(moved)} the same. {seen.current} were up to date"
         + (f", {seen.passed_over} had passed the check" if seen.passed_over else "")
-        + (f", {seen.new} were never graded: ladder grade" if seen.new else "")
+        + (f", {seen.new} were never graded: ./ladder grade" if seen.new else "")
         + "."
     )
 
@@ -258,7 +258,7 @@ def why(learner: str, lab: str, folder: Path, address: str | None, as_json: bool
 @click.argument("points", type=float, required=False)
 @click.option("--withdraw", is_flag=True, help="The judge's points count again.")
 @click.option("--by", required=True, help="Who decides this.")
-@click.option("--because", required=True, help="Why; is shown by ladder why.")
+@click.option("--because", required=True, help="Why; is shown by ./ladder why.")
 @CLASS
 @GRADEBOOK
 def mark(
@@ -276,7 +276,7 @@ def mark(
     course = load_course()
     lab = course.lab(lab).id
     if (points is None) != withdraw:
-        raise UsageError("points, or --withdraw: one of the two", "mark", "ladder mark --help")
+        raise UsageError("points, or --withdraw: one of the two", "mark", "./ladder mark --help")
     rules = grading.read_rules(None, folder, course) or RULES
     learner = rules.alias.get(learner, learner)
     out = grading.graded(folder)
@@ -284,7 +284,7 @@ def mark(
         _refuse_mark(book, rules, learner, lab, points, (by, because))
         book.mark(Mark(lab, learner, points, by, because, time.time()))
         grading.write_tables(book, rules, out)
-    click.echo(f"Noted. To see it: ladder why {learner} {lab}")
+    click.echo(f"Noted. To see it: ./ladder why {learner} {lab}")
 
 
 def _refuse_mark(

@@ -43,7 +43,7 @@ def list_labs(as_json: bool) -> None:
                     f"  {name:<22} {lab.file.title:<44} {hours}{note}  "
                     f"{_state(labs.get(name))}{', a draft' * lab.draft}"
                 )
-    click.echo("\nNext: ladder start LAB")
+    click.echo("\nNext: ./ladder start LAB")
 
 
 def _state(attempt: Any) -> str:
@@ -74,7 +74,7 @@ def start(lab: str, learner: str) -> None:
         click.echo(f"  {name}")
     if not written:
         click.echo("  everything was there already; nothing was changed")
-    click.echo(f"\nRead {where / 'README.md'}, then: ladder check {one.id}")
+    click.echo(f"\nRead {where / 'README.md'}, then: ./ladder check {one.id}")
 
 
 def given_data(lab: Any, learner: str) -> dict[str, bytes]:
@@ -124,7 +124,7 @@ def self_check(lab: Any, desk: Any, name: str | None, quiet: bool) -> Any:
     if name is not None and name not in checks:
         raise UsageError(
             f"{lab.id} has no check {name!r}.{suggest(name, checks)}",
-            next=f"ladder show {lab.id}",
+            next=f"./ladder show {lab.id}",
         )
     job = Job(submission, {c: [seed] for c in checks}, seed, False, only=(name,) if name else ())
 
@@ -159,9 +159,9 @@ def _judge_here(lab: Any, job: Any, tell: Any) -> Any:
 def _next_step(lab: Any, result: Any) -> None:
     open_checks = [c for c in result.checks if c.verdict != "passed" and c.name in lab.file.hints]
     if open_checks:
-        click.echo(f"Stuck? ladder hint {lab.id} {open_checks[0].name}")
+        click.echo(f"Stuck? ./ladder hint {lab.id} {open_checks[0].name}")
     elif result.passed and len(result.checks) == len(_names(lab)):
-        click.echo(f"To hand it in: ladder submit {lab.id}")
+        click.echo(f"To hand it in: ./ladder submit {lab.id}")
 
 
 @click.command()
@@ -180,7 +180,7 @@ def hint(lab: str | None, name: str | None) -> None:
         return
     if name not in hints:
         near = suggest(name, hints)
-        raise UsageError(f"no hints for {name!r}.{near}", one.id, f"ladder show {one.id}")
+        raise UsageError(f"no hints for {name!r}.{near}", one.id, f"./ladder show {one.id}")
     number, text = desk.next_hint(one, name)
     click.echo(f"{name}, hint {number} of {len(hints[name])}:\n\n  {text}")
 
@@ -215,7 +215,7 @@ def show(lab: str | None, as_json: bool) -> None:
         click.echo(f"{click.style(mark, fg=colour)} {c.name:<34} {c.points:g}{gate}\n    {c.claim}")
     folder = desk.path(one)
     click.echo(
-        f"\n{folder / 'README.md'}" if folder.is_dir() else f"\nBegin with: ladder start {one.id}"
+        f"\n{folder / 'README.md'}" if folder.is_dir() else f"\nBegin with: ./ladder start {one.id}"
     )
 
 
@@ -232,7 +232,7 @@ def reset(lab: str | None, yes: bool) -> None:
     course, desk = context.course_and_desk()
     one = context.lab_or_current(course, desk, lab)
     if not desk.path(one).is_dir():  # what is broken in it does not matter: it will be new
-        raise UsageError(f"{one.id} has not been started", next=f"ladder start {one.id}")
+        raise UsageError(f"{one.id} has not been started", next=f"./ladder start {one.id}")
     if not yes:
         click.confirm(f"Start {one.id} over? (a copy is kept)", abort=True)
     kept = desk.reset(one)
@@ -267,4 +267,4 @@ def progress(as_json: bool) -> None:
     click.echo(f"\n{len(done)} of {len(course.labs)} labs. A diary, not evidence.")
     left = [n for n in course.labs if n not in done]
     if left:
-        click.echo(f"Next: ladder start {left[0]}")
+        click.echo(f"Next: ./ladder start {left[0]}")

@@ -83,7 +83,7 @@ def _broken(name: str, why: str) -> click.Command:
 def cli() -> None:
     """Cloud AI Ladder: labs that are real work, and a judge.
 
-    Begin with: ladder up
+    Begin with: ./ladder up
     """
 
 
@@ -98,7 +98,7 @@ def say(error: LadderError) -> None:
 def main() -> NoReturn:
     """Run the command line and leave with its exit code."""
     try:
-        code = cli.main(prog_name="ladder", standalone_mode=False)
+        code = cli.main(prog_name="./ladder", standalone_mode=False)
     except click.exceptions.Abort:
         click.echo("Stopped.", err=True)
         raise SystemExit(130) from None

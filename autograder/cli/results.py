@@ -139,7 +139,7 @@ def feedback(
             write_whole(path, text.encode())
             count += 1
     if not count and not left:
-        raise UsageError("there is no result of that", learner or lab, "ladder grade FOLDER")
+        raise UsageError("there is no result of that", learner or lab, "./ladder grade FOLDER")
     click.echo(f"{count} pages  ->  {target}")
     raise SystemExit(1 if left else 0)
 
@@ -271,7 +271,9 @@ def export(
     from autograder.exports import Score, canvas, read_roster, table
 
     if roster and kind != "canvas":
-        raise UsageError("a roster is for Canvas", "--roster", "ladder export --canvas --roster F")
+        raise UsageError(
+            "a roster is for Canvas", "--roster", "./ladder export --canvas --roster F"
+        )
     known = read_roster(roster) if roster else None
     with Class(folder, address) as one:
         lab = one.course.lab(lab_id).id if lab_id else ""
@@ -282,7 +284,7 @@ def export(
         ]
         titles = one.titles()
     if not scores:
-        raise UsageError("there are no grades of that", lab, "ladder grade FOLDER")
+        raise UsageError("there are no grades of that", lab, "./ladder grade FOLDER")
     strangers: tuple[str, ...] = ()
     if kind == "canvas":
         made = canvas(scores, titles, known)

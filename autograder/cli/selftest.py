@@ -23,7 +23,7 @@ def test(everything: bool, names: bool, as_is: bool, parts: tuple[str, ...]) -> 
         raise UsageError(
             "this is a learner's edition: it has no tests of its own",
             where=str(ROOT),
-            next="ladder check LAB",
+            next="./ladder check LAB",
         )
     flags = ["--all"] * everything + ["--list"] * names + ["--as-is"] * as_is
     command = [sys.executable, str(runner), *flags, *parts]

@@ -155,7 +155,7 @@ def free_port(wanted: int, taken: set[int]) -> int:
             taken.add(port)
             return port
     raise LadderError(
-        f"ports {wanted} to {wanted + 99} are all taken", next="ladder up --site-port 9000"
+        f"ports {wanted} to {wanted + 99} are all taken", next="./ladder up --site-port 9000"
     )
 
 

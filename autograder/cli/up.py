@@ -265,7 +265,7 @@ def _alone() -> Iterator[None]:
         yield
     except BlockingIOError:
         raise UsageError(
-            "ladder up is running here already", where=str(ROOT), next="stop it with Ctrl-C first"
+            "./ladder up is running here already", where=str(ROOT), next="stop it with Ctrl-C first"
         ) from None
     finally:
         os.close(folder)

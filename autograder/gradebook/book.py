@@ -50,7 +50,7 @@ class Gradebook:
 
         self.path, self.course = (url if isinstance(url, Path) else None), course
         if must and self.path is not None and not self.path.is_file():
-            raise UsageError("there is no gradebook here", str(url), "ladder grade FOLDER")
+            raise UsageError("there is no gradebook here", str(url), "./ladder grade FOLDER")
         self.engine = open_engine(url)
         self.place = self.engine.url.render_as_string(hide_password=True)
         if self.path is not None:

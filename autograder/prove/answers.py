@@ -88,7 +88,7 @@ def swapped(texts: Texts, mistake: Mistake) -> dict[str, str]:
     if text.count(old) != 1:
         raise ManifestError(
             f"its text is found {text.count(old)} times, not once", f"mistake {mistake.say!r}",
-            f"ladder lint shows where: {mistake.file}",
+            f"./ladder lint shows where: {mistake.file}",
         )  # fmt: skip
     return {**texts, mistake.file: text.replace(old, new)}
 

@@ -66,5 +66,5 @@ def trial(lab: Lab, rig: Rig, tell: Tell = lambda _: None) -> Trial:
         for name in mistake.fails:
             if name not in rig.checks:
                 what = f"{mistake.say!r} names no check: {name!r}.{suggest(name, rig.checks)}"
-                raise ManifestError(what, str(path), f"ladder lint {lab.id}")
+                raise ManifestError(what, str(path), f"./ladder lint {lab.id}")
     return Trial(lab, rig, tell, written(lab), mistakes)

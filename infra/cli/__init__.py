@@ -85,18 +85,18 @@ def up(
             _check(folder, running)
             _said_already(running, others)
             if keep and not keeping.chosen(folder):
-                again = "ladder cloud down, then ladder cloud up --keep"
+                again = "./ladder cloud down, then ./ladder cloud up --keep"
                 raise UsedWrongly("it was started without --keep", again)
             return
         neighbours.prepare(others, click.echo)
         if keeping.choose(folder, keep):
-            click.echo("What was kept stays where it is: ladder cloud up --keep takes it up.")
+            click.echo("What was kept stays where it is: ./ladder cloud up --keep takes it up.")
         if foreground:
             tell = partial(_tell, wanted=port)
             serve(folder, port, exact=True, ready=tell, beside=others)
             return
         words = [str(folder.path.resolve()), str(port), *others]
-        _tell(background.start(folder, "infra.cloud.desk", words, "ladder cloud up"), port)
+        _tell(background.start(folder, "infra.cloud.desk", words, "./ladder cloud up"), port)
     except DeskError as error:
         raise problem(error) from None
 
@@ -107,7 +107,7 @@ def _said_already(running: Running, others: Sequence[str]) -> None:
     if missing:
         raise UsedWrongly(
             f"it was started without {' and '.join(missing)}",
-            f"ladder cloud down, then ladder cloud up --with {','.join(others)}",
+            f"./ladder cloud down, then ./ladder cloud up --with {','.join(others)}",
         )
 
 
@@ -117,7 +117,7 @@ def _tell(state: Running, wanted: int) -> None:
         click.echo(f"Port {wanted} is taken: the cloud uses {port}.")
     click.echo(f"cloud     {state.http}   {state.https}   metadata {state.metadata}")
     _tell_beside(state)
-    click.echo('next      eval "$(ladder cloud env)"')
+    click.echo('next      eval "$(./ladder cloud env)"')
 
 
 def _tell_beside(state: Running) -> None:
@@ -176,7 +176,9 @@ def reset(folder: Folder, target: str) -> None:
         return now is not None and now.generation > before.generation
 
     if not background.until(renewed, PATIENCE):
-        raise Problem("the cloud did not start again", "ladder cloud down, then ladder cloud up")
+        raise Problem(
+            "the cloud did not start again", "./ladder cloud down, then ./ladder cloud up"
+        )
     _check(folder, _running(folder))
     click.echo("The cloud is empty; addresses and keys are as before.")
 
@@ -220,7 +222,7 @@ def doctor(folder: Folder, target: str) -> None:
         if finding.wrong:
             click.echo(f"     {finding.wrong}")
     if sick:
-        raise Problem(f"{sick} probes failed", "ladder cloud reset")
+        raise Problem(f"{sick} probes failed", "./ladder cloud reset")
 
 
 @cloud.command()
@@ -234,7 +236,7 @@ def names(folder: Folder, file: Path) -> None:
 def _running(folder: Folder) -> Running:
     found = folder.running()
     if found is None:
-        raise NotUp("No cloud is up.", "ladder cloud up")
+        raise NotUp("No cloud is up.", "./ladder cloud up")
     return found
 
 

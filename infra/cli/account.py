@@ -48,7 +48,8 @@ def up(
     if known is not None:
         runs.same(known, caller)
         if budget and _limit(budget) != known.limit:
-            raise UsedWrongly(f"this run's budget is {known.limit} USD", f"ladder cloud down {ON}")
+            said = f"this run's budget is {known.limit} USD"
+            raise UsedWrongly(said, f"./ladder cloud down {ON}")
     run = known or runs.draft(caller, _limit(budget), _mail(mail))
     _show(caller, run, playground.plan(run))
     if dry_run:
@@ -59,7 +60,7 @@ def up(
     for step in playground.make(reach, caller, run):
         click.echo(f"done      {step}")
     session.config(folder(state), run)
-    click.echo(f'next      eval "$(ladder cloud env {ON})"; afterwards: ladder cloud down {ON}')
+    click.echo(f'next      eval "$(./ladder cloud env {ON})"; afterwards: ./ladder cloud down {ON}')
 
 
 def _default() -> str:
@@ -88,7 +89,7 @@ def _limit(text: str) -> str:
     if not limit.is_finite() or limit <= 0:
         raise UsedWrongly(
             "without a budget nothing is created: say from how many dollars a month on AWS shall "
-            "write to you", f"ladder cloud up {ON} --budget 5 --mail YOU@EXAMPLE.COM",
+            "write to you", f"./ladder cloud up {ON} --budget 5 --mail YOU@EXAMPLE.COM",
         )  # fmt: skip
     return f"{limit:f}"
 
@@ -96,7 +97,7 @@ def _limit(text: str) -> str:
 def _mail(text: str) -> str:
     if "@" not in text:
         raise UsedWrongly(
-            "a budget that tells nobody is none", f"ladder cloud up {ON} --mail YOU@EXAMPLE.COM"
+            "a budget that tells nobody is none", f"./ladder cloud up {ON} --mail YOU@EXAMPLE.COM"
         )
     return text
 
@@ -164,7 +165,7 @@ def down(
     _confirm(caller, account, yes, "destroy all of it")
     remains = sweep.down(reach, run, click.echo)
     if remains:
-        _tell_left(remains, f"ladder cloud down {ON}" + (f" --run {run_id}" if run_id else ""))
+        _tell_left(remains, f"./ladder cloud down {ON}" + (f" --run {run_id}" if run_id else ""))
     if known is not None and run.id == known.id:
         runs.forget(folder(state))
     click.echo("Gone: every service was asked again and knows nothing of this run.")
@@ -215,7 +216,7 @@ def reset(state: Folder) -> None:
     stays = {run.prefix, run.role}
     remains = sweep.down(reach, run, click.echo, keep=stays)
     if remains:
-        _tell_left(remains, f"ladder cloud reset {ON}")
+        _tell_left(remains, f"./ladder cloud reset {ON}")
     for step in playground.make(reach, caller, run):
         click.echo(f"done      {step}")
 
@@ -244,7 +245,8 @@ def doctor(state: Folder) -> None:
         if wrong:
             click.echo(f"     {wrong}")
     if sick:
-        raise Problem(f"{sick} probes failed", f"ladder cloud up {ON}: it finishes what is missing")
+        again = f"./ladder cloud up {ON}: it finishes what is missing"
+        raise Problem(f"{sick} probes failed", again)
 
 
 def names(state: Folder, path: Path) -> None:
@@ -259,7 +261,7 @@ def _known(state: Folder) -> Run:
 
     found = runs.read(folder(state))
     if found is None:
-        raise NotUp("No playground is up.", f"ladder cloud up {ON} --dry-run")
+        raise NotUp("No playground is up.", f"./ladder cloud up {ON} --dry-run")
     return found
 
 

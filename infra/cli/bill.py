@@ -52,7 +52,7 @@ def _hours(text: str) -> Decimal:
     except InvalidOperation:
         hours = Decimal("NaN")
     if not hours.is_finite() or hours < 0:
-        raise UsedWrongly(f"--hours {text} is no number of hours", "ladder cloud bill --hours 24")
+        raise UsedWrongly(f"--hours {text} is no number of hours", "./ladder cloud bill --hours 24")
     return hours
 
 
@@ -65,7 +65,7 @@ def _bill(
 
     running = folder.running()
     if running is None:
-        raise NotUp("No cloud is up.", "ladder cloud up")
+        raise NotUp("No cloud is up.", "./ladder cloud up")
     try:
         told = ledger(folder, running)
     except DeskError as error:

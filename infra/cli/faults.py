@@ -34,7 +34,7 @@ def on(folder: Folder, script: Path) -> None:
     try:
         seam = faultdesk.switch_on(folder, script, _running(folder))
     except RecordError as error:
-        raise UsedWrongly(str(error), "ladder cloud faults on FILE") from None
+        raise UsedWrongly(str(error), "./ladder cloud faults on FILE") from None
     except DeskError as error:
         raise problem(error) from None
     assert seam.plan is not None
@@ -42,7 +42,7 @@ def on(folder: Folder, script: Path) -> None:
     if before is None:
         for name, url in seam.urls.items():
             click.echo(f"{name:14}{url}")
-        click.echo('next      eval "$(ladder cloud env)"')
+        click.echo('next      eval "$(./ladder cloud env)"')
 
 
 @faults.command()
@@ -63,7 +63,7 @@ def status(folder: Folder) -> None:
 
     seam = faultdesk.standing(folder)
     if seam is None:
-        raise NotUp("There is no seam: nothing is injected.", "ladder cloud faults on FILE")
+        raise NotUp("There is no seam: nothing is injected.", "./ladder cloud faults on FILE")
     for name, url in seam.urls.items():
         click.echo(f"{name:14}{url}")
     if seam.plan is None:
@@ -116,5 +116,5 @@ def _text(value: Any) -> str:
 def _running(folder: Folder) -> Running:
     found = folder.running()
     if found is None:
-        raise NotUp("No cloud is up.", "ladder cloud up")
+        raise NotUp("No cloud is up.", "./ladder cloud up")
     return found

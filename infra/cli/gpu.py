@@ -38,15 +38,15 @@ def gpu_trace(
     from infra.gpu import bench, receipt
 
     if not (folder / "train.py").is_file():
-        raise UsedWrongly(f"{folder} has no train.py", "ladder gpu-trace work/gpu-rent")
+        raise UsedWrongly(f"{folder} has no train.py", "./ladder gpu-trace work/gpu-rent")
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     if device == "cuda" and not torch.cuda.is_available():
-        raise UsedWrongly("torch sees no card here", f"ladder gpu-trace {folder} --device cpu")
+        raise UsedWrongly("torch sees no card here", f"./ladder gpu-trace {folder} --device cpu")
     size = size or ("card" if device == "cuda" else "bench")
     out.mkdir(parents=True, exist_ok=True)
     with bench.gathered(LAB, folder) as place:
         if not (place / "labels.txt").is_file():
-            raise UsedWrongly(f"{folder} has no labels.txt", "ladder start gpu-rent")
+            raise UsedWrongly(f"{folder} has no labels.txt", "./ladder start gpu-rent")
         if blocks:
             found = bench.measure(place, device, size, steps, blocks, click.echo)
             found["evidence"] = f"witnessed by {witness}" if witness else "self-reported"

@@ -29,7 +29,7 @@ def add(folder: Folder, name: str, path: Path) -> None:
     try:
         what = shelf.add(folder, name, path)
     except ValueError as error:
-        raise UsedWrongly(f"{error}.", "ladder cloud image add NAME FOLDER") from None
+        raise UsedWrongly(f"{error}.", "./ladder cloud image add NAME FOLDER") from None
     click.echo(f"{name} is {path.resolve()}: {what}.")
 
 
@@ -43,7 +43,7 @@ def names(folder: Folder) -> None:
     for name, path in sorted(found.items()):
         click.echo(f"{name:24}{path}")
     if not found:
-        click.echo("No image yet: ladder cloud image add NAME FOLDER")
+        click.echo("No image yet: ./ladder cloud image add NAME FOLDER")
 
 
 @image.command()
@@ -54,5 +54,5 @@ def remove(folder: Folder, name: str) -> None:
     from infra.cloud.sagemaker import shelf
 
     if not shelf.remove(folder, name):
-        raise UsedWrongly(f"There is no image {name!r}.", "ladder cloud image list")
+        raise UsedWrongly(f"There is no image {name!r}.", "./ladder cloud image list")
     click.echo(f"{name} is no image any more.")

@@ -30,8 +30,8 @@ def lacks(folder: Folder, capabilities: tuple[str, ...]) -> None:
         click.echo(
             f"Your cloud is {NAMES.get(here(folder), here(folder))}, which does not have "
             f"{', '.join(absent)}. What you try there will show you less; checks run on clouds of "
-            "their own.\n  -> for the whole of it: ladder cloud up, then "
-            'eval "$(ladder cloud env)"', err=True,
+            "their own.\n  -> for the whole of it: ./ladder cloud up, then "
+            'eval "$(./ladder cloud env)"', err=True,
         )  # fmt: skip
 
 

@@ -46,7 +46,7 @@ def up(state: Folder, *, port: int, foreground: bool, **asked: Any) -> None:
         server.serve(here, venv(), port, exact=True, ready=lambda found: _tell(found, port))
     else:
         words = [str(here.path.resolve()), str(venv()), str(port)]
-        again = f"ladder cloud up {ON}"
+        again = f"./ladder cloud up {ON}"
         _tell(background.start(here, "infra.cloud.localstack.server", words, again), port)
 
 
@@ -69,7 +69,7 @@ def _tell(running: Running, wanted: int) -> None:
     lacks = [name for name, targets in table().items() if "localstack" not in targets]
     click.echo(f"cloud     LocalStack in host mode, {running.http}")
     click.echo(f"not here  {', '.join(lacks)}")
-    click.echo(f'next      eval "$(ladder cloud env {ON})"')
+    click.echo(f'next      eval "$(./ladder cloud env {ON})"')
 
 
 def down(state: Folder, **asked: Any) -> None:
@@ -105,7 +105,7 @@ def reset(state: Folder) -> None:
         return now is not None and now.generation > before.generation
 
     if not background.until(renewed, PATIENCE):
-        raise Problem("LocalStack did not start again", f"ladder cloud down {ON}")
+        raise Problem("LocalStack did not start again", f"./ladder cloud down {ON}")
     click.echo("LocalStack is empty; its address is as before.")
 
 
@@ -116,7 +116,8 @@ def env(state: Folder, *, as_json: bool, https: bool) -> None:
     found = running(state)
     if https:
         raise UsedWrongly(
-            "LocalStack's certificate is signed by nobody here", "ladder cloud env --on localstack"
+            "LocalStack's certificate is signed by nobody here",
+            "./ladder cloud env --on localstack",
         )
     there = {
         "AWS_ENDPOINT_URL": found.http, "AWS_ACCESS_KEY_ID": KEYS[0],
@@ -142,7 +143,7 @@ def doctor(state: Folder) -> None:
         click.echo(f"image {what:16}{found or wanting}")
     click.echo(image.advice(looked))
     if sick:
-        raise Problem(f"{sick} probes failed", f"ladder cloud reset {ON}")
+        raise Problem(f"{sick} probes failed", f"./ladder cloud reset {ON}")
 
 
 def clients(found: Running, patience: float = 60.0) -> Clients:
@@ -161,6 +162,6 @@ def running(state: Folder) -> Running:
     """Return the LocalStack that runs. Raises NotUp."""
     found = folder(state).running()
     if found is None:
-        raise NotUp("No LocalStack is up.", f"ladder cloud up {ON}")
+        raise NotUp("No LocalStack is up.", f"./ladder cloud up {ON}")
     return found
 

@@ -44,7 +44,7 @@ def scan(path: Path, only: str | None) -> None:
 
 
 def _check(path: Path, only: str | None) -> None:
-    again = "ladder cloud scan template.yaml, or the folder of your .tf files"
+    again = "./ladder cloud scan template.yaml, or the folder of your .tf files"
     if not path.exists():
         raise UsedWrongly(f"There is no {path}.", again)
     if path.is_file() and path.suffix not in CODE:
@@ -53,7 +53,7 @@ def _check(path: Path, only: str | None) -> None:
         raise UsedWrongly(f"{path} holds no template.", again)
     if only == "cfn-lint" and (path.is_dir() or path.suffix == ".tf"):
         raise UsedWrongly(
-            "cfn-lint reads one CloudFormation template.", "ladder cloud scan PATH --only checkov"
+            "cfn-lint reads one CloudFormation template.", "./ladder cloud scan PATH --only checkov"
         )
 
 
@@ -64,7 +64,7 @@ def _linted(path: Path) -> Iterator[Row]:
         for one in formation.lint(path.resolve()):
             yield path.name, one.line, one.rule, one.level.lower(), one.text
     except formation.LintError as error:
-        raise Problem(f"cfn-lint failed: {error}", "ladder cloud doctor") from None
+        raise Problem(f"cfn-lint failed: {error}", "./ladder cloud doctor") from None
 
 
 def _scanned(path: Path) -> Iterator[Row]:
@@ -79,7 +79,7 @@ def _scanned(path: Path) -> Iterator[Row]:
         raise Problem(str(fault), fault.then) from None
     except checkov.ScanError as error:
         raise Problem(
-            f"Checkov failed: {error}", f"ladder cloud scan {path} --only cfn-lint"
+            f"Checkov failed: {error}", f"./ladder cloud scan {path} --only cfn-lint"
         ) from None
 
 

@@ -128,7 +128,7 @@ class Folder:
         if not _lock(handle):
             os.close(handle)
             raise DeskError(
-                "a cloud of this folder is already up or starting", "ladder cloud down", code=2
+                "a cloud of this folder is already up or starting", "./ladder cloud down", code=2
             )
         try:
             os.truncate(handle, 0)
@@ -163,7 +163,7 @@ def listen(port: int, *, exact: bool = False) -> socket.socket:
         made.listen(128)
         return made
     kind = f"port {port} is taken" if exact else f"no free port from {port} to {port + TRIES}"
-    raise DeskError(kind, f"ladder cloud up --port {port + TRIES}", code=2)
+    raise DeskError(kind, f"./ladder cloud up --port {port + TRIES}", code=2)
 
 
 def serve(
@@ -222,7 +222,7 @@ def start(others: Neighbours) -> None:
     try:
         others.start()
     except CloudError as error:
-        raise DeskError(str(error), "ladder cloud doctor") from None
+        raise DeskError(str(error), "./ladder cloud doctor") from None
 
 
 def _wait(cloud: Cloud, others: Neighbours, folder: Folder) -> bool:
@@ -266,11 +266,11 @@ def ledger(folder: Folder, running: Running, patience: float = 30.0) -> dict[str
     while time.monotonic() < end and folder.holder() == running.pid:
         found = folder.read(LEDGER)
         if isinstance(found, dict) and "error" in found:
-            raise DeskError(found["error"], "ladder cloud reset")
+            raise DeskError(found["error"], "./ladder cloud reset")
         if isinstance(found, dict):
             return found
         time.sleep(0.05)
-    raise DeskError("the cloud does not tell what it holds", "ladder cloud status")
+    raise DeskError("the cloud does not tell what it holds", "./ladder cloud status")
 
 
 def environment(folder: Folder, running: Running, *, https: bool = False) -> dict[str, str]:
@@ -309,14 +309,14 @@ def works(folder: Folder, running: Running) -> None:
         body = answer.read()
     except OSError as error:
         raise DeskError(
-            f"the cloud at {running.http} does not answer: {error}", "ladder cloud down"
+            f"the cloud at {running.http} does not answer: {error}", "./ladder cloud down"
         ) from None
     finally:
         connection.close()
     if answer.status != 200 or b"ListAllMyBucketsResult" not in body:
         raise DeskError(
             f"the cloud at {running.http} answered {answer.status} to a real call",
-            "ladder cloud reset",
+            "./ladder cloud reset",
         )
     neighbours.works(folder, running.beside)
 

@@ -96,7 +96,7 @@ def switch_on(cloud: Folder, script: Path, running: Running) -> Standing:
     found, clouds = standing(cloud), behind(running)
     if found is not None and set(found.urls) != {name(one) for one in clouds}:
         raise DeskError(
-            "the seam stands before other clouds than are up now", "ladder cloud down", code=2
+            "the seam stands before other clouds than are up now", "./ladder cloud down", code=2
         )
     folder_of(cloud).write(PLAN, text)
     return replace(found or _start(cloud, clouds), plan=plan)
@@ -146,7 +146,9 @@ def _start(cloud: Folder, clouds: Sequence[Behind]) -> Standing:
     process.returncode = 0  # nobody's child from here on: it ends with the cloud
     found = standing(cloud)
     if not said or found is None:
-        raise DeskError(f"the seam did not start; see {folder.path / 'log'}", "ladder cloud status")
+        raise DeskError(
+            f"the seam did not start; see {folder.path / 'log'}", "./ladder cloud status"
+        )
     return found
 
 

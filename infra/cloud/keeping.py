@@ -46,7 +46,7 @@ def follow(folder: Folder, cloud: Cloud) -> None:
     except CloudError as error:
         raise DeskError(
             f"the state in {folder.path / FILE} cannot be taken up: {error}",
-            f"ladder cloud up without --keep, or move {FILE} away",
+            f"./ladder cloud up without --keep, or move {FILE} away",
         ) from None
 
 

@@ -29,7 +29,7 @@ def chosen(text: str) -> tuple[str, ...]:
         if name not in PORTS:
             raise DeskError(
                 f"there is no cloud {name!r} to have beside it, only {' and '.join(PORTS)}",
-                "ladder cloud up --with azure,gcp", code=2,
+                "./ladder cloud up --with azure,gcp", code=2,
             )
     return tuple(name for name in PORTS if name in named)
 
@@ -48,9 +48,10 @@ def prepare(names: Sequence[str], say: Callable[[str], object]) -> None:
         if "gcp" in names:
             gcs.ready()
     except azure_engine.Lacking as lacking:
-        raise DeskError(str(lacking), "ladder cloud up --with azure, once it is there", 2) from None
+        again = "./ladder cloud up --with azure, once it is there"
+        raise DeskError(str(lacking), again, 2) from None
     except CloudError as error:
-        raise DeskError(str(error), f"ladder cloud up --with {','.join(names)}") from None
+        raise DeskError(str(error), f"./ladder cloud up --with {','.join(names)}") from None
 
 
 @dataclass
@@ -161,7 +162,7 @@ def works(folder: Folder, urls: Urls) -> None:
         if "gcp" in urls:
             _google(folder, urls).close()
     except CloudError as error:
-        raise DeskError(str(error), "ladder cloud reset") from None
+        raise DeskError(str(error), "./ladder cloud reset") from None
 
 
 def _google(folder: Folder, urls: Urls) -> Any:

@@ -57,6 +57,7 @@ def renamed(path: Path, run: Run) -> dict[str, Any]:
             )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DeskError(
-            f"{path} is not the lab's file: {error!r}", "ladder reset LAB lays it out anew", code=2
+            f"{path} is not the lab's file: {error!r}",
+            "./ladder reset LAB lays it out anew", code=2,
         ) from None
     return dict(found)

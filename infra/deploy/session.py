@@ -82,7 +82,7 @@ def main() -> None:
     own_settings()
     try:
         if run is None:
-            raise DeskError("no run of this desk", "ladder cloud up --on aws", code=1)
+            raise DeskError("no run of this desk", "./ladder cloud up --on aws", code=1)
         print(json.dumps(credentials(run)))
     except DeskError as error:
         raise SystemExit(f"{error}\n  -> {error.then}") from None

@@ -161,7 +161,7 @@ def test_a_check_that_is_none_is_named(here):
 def test_show_names_every_check(here):
     text = ladder("show", LAB)
     assert "adds_up" in text
-    assert "Begin with: ladder start" in text
+    assert "Begin with: ./ladder start" in text
 
 
 def test_the_warm_judge_gives_the_same_verdicts(here):

@@ -142,7 +142,7 @@ def test_the_command_names_what_drifted_and_the_cure(course, monkeypatch):
     run = CliRunner().invoke(command, ["--check"])
     assert run.exit_code == 1
     assert "drifted  docs/labs/index.md" in run.output
-    assert "-> ladder sync" in run.output
+    assert "-> ./ladder sync" in run.output
     assert CliRunner().invoke(command, []).exit_code == 0
     assert CliRunner().invoke(command, ["--check"]).exit_code == 0
     assert load_course(course.root).labs
@@ -151,7 +151,7 @@ def test_the_command_names_what_drifted_and_the_cure(course, monkeypatch):
 def test_every_command_stands_in_the_help():
     found = helps()
     assert {"ladder", "ladder sync", "ladder prove", "ladder check"} <= set(found)
-    assert all(text.startswith("Usage: ladder") for text in found.values())
+    assert all(text.startswith("Usage: ./ladder") for text in found.values())
 
 
 def test_bench_passes_its_arguments_on_and_says_when_there_is_none(course, monkeypatch):

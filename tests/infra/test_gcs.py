@@ -456,7 +456,7 @@ def test_what_was_not_asked_for_in_time_is_told(desk: Desk) -> None:
     desk.well("up", "--port", str(free_port()))
     late = desk.run("up", "--with", "gcp")
     assert late.exit_code == 2
-    assert "ladder cloud down, then ladder cloud up --with gcp" in late.output
+    assert "./ladder cloud down, then ./ladder cloud up --with gcp" in late.output
     assert desk.well("env").count("API_ENDPOINT_OVERRIDE") == 0
 
 

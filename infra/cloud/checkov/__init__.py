@@ -16,7 +16,7 @@ from infra.cloud.locked import Locked, python
 VERSION = "3.3.30"
 ENVIRONMENT = Locked(
     f"Checkov {VERSION}", Path(__file__).parent, 270,
-    instead="look without it: ladder cloud scan PATH --only cfn-lint",
+    instead="look without it: ./ladder cloud scan PATH --only cfn-lint",
 )  # fmt: skip
 _FOLDER = "/scanned"
 _START = "from checkov.main import Checkov; import sys; sys.exit(Checkov().run())"

@@ -13,5 +13,5 @@ KEYS = ("test", "test")  # LocalStack looks at no key; a real one must never be 
 ENVIRONMENT = Locked(
     f"LocalStack {VERSION}", Path(__file__).parent, 490,
     ("build.txt", "requirements.txt"),  # the first builds what the second has no wheel of
-    (3, 11), "use the embedded cloud: ladder cloud up",
+    (3, 11), "use the embedded cloud: ./ladder cloud up",
 )  # fmt: skip

@@ -158,7 +158,7 @@ def _wait_until_well(state: Running, child: subprocess.Popen[bytes], log: Path) 
         else:
             return
     raise DeskError(
-        f"LocalStack did not start ({wrong or 'it ended'}); see {log}", "ladder cloud up"
+        f"LocalStack did not start ({wrong or 'it ended'}); see {log}", "./ladder cloud up"
     )
 
 
@@ -181,7 +181,7 @@ def works(state: Running) -> None:
         if status >= 300 or wanted not in answer:
             raise DeskError(
                 f"LocalStack at {state.http} answered {status} to {service} {method}",
-                "ladder cloud reset --on localstack",
+                "./ladder cloud reset --on localstack",
             )
 
 
@@ -199,7 +199,7 @@ def _call(
     except (OSError, http.client.HTTPException) as error:
         raise DeskError(
             f"LocalStack at {state.http} does not answer: {error}",
-            "ladder cloud down --on localstack",
+            "./ladder cloud down --on localstack",
         ) from None
     finally:
         connection.close()

@@ -107,4 +107,4 @@ def for_model(inside: Inside, uri: str) -> Image:
 
 def _hint(inside: Inside) -> str:
     names = ", ".join(sorted(known(inside))) or "none"
-    return f"(This cloud's images: {names}. Add one: ladder cloud image add NAME FOLDER.)"
+    return f"(This cloud's images: {names}. Add one: ./ladder cloud image add NAME FOLDER.)"
