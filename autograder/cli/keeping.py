@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from autograder.cli import context, grading
+from autograder.cli import away, context, grading
 from autograder.cli.grading import CLASS, FOLDER, GRADEBOOK
 from autograder.errors import GraderError, UsageError, suggest
 
@@ -89,6 +89,8 @@ def _merged(paths: list[Path], book: Gradebook) -> int:
 @click.option("--yes", is_flag=True, help="Write without asking.")
 @GRADEBOOK
 @grading.WORKERS
+@away.SCHEDULER
+@away.CERTIFICATES
 @grading.UNSAFE
 def regrade(labs: tuple[str, ...], everything: bool, folder: Path, **given: Any) -> None:
     """Judge again what a fixed check or a new engine may change.
@@ -138,7 +140,7 @@ def _regrade(
     from autograder.gradebook import standing
     from autograder.ledger import Ledger
 
-    mode, layers = grading.sandbox_mode(given["without_sandbox"])
+    mode, layers = away.walls(given)
     plan = Plan(rules.key, mode, layers, given["workers"], tuple(context.binds()))
     versions = {lab.id: lab.version for lab in labs}
     place = grading.submissions(folder)
@@ -147,7 +149,7 @@ def _regrade(
         found, book, lambda f: key(plan, versions[f.lab.id], f.read()), standing, given["check"]
     )
     ledger = Ledger(grading.graded(folder) / "regrade", course.file.title)
-    faults = _judged(course, plan, seen.touched, ledger)
+    faults = _judged(course, plan, seen.touched, ledger, given)
     changes = list(work.shifts(seen.touched, ledger, book))
     _show(seen, changes, given["lower"])
     if not _agreed(changes, given):
@@ -158,9 +160,10 @@ def _regrade(
     return 3 if faults else 0
 
 
-def _judged(course: Course, plan: Any, touched: list[Any], ledger: Any) -> int:
+def _judged(
+    course: Course, plan: Any, touched: list[Any], ledger: Any, given: dict[str, Any]
+) -> int:
     """Judge what is not in the ledger yet; return how many are ungraded."""
-    from autograder.cohort import judge_all
     from autograder.summary import Summary
 
     todo = [one.found for one in touched if not one.held and not ledger.knows(one.key)]
@@ -172,7 +175,7 @@ def _judged(course: Course, plan: Any, touched: list[Any], ledger: Any) -> int:
         return result
 
     summary = Summary(len(todo))
-    grading.run(judge_all(course, todo, plan), summary, keep, False)
+    grading.run(away.judged(course, todo, plan, given), summary, keep, False)
     return summary.ungraded
 
 

@@ -241,6 +241,31 @@ def test_the_command_grades_there(
     assert "ada" in (tmp_path / "graded" / "grades.csv").read_text()
 
 
+def test_regrading_goes_there_too(
+    site: Site, course: Course, edit: Callable[[str, str, str], None], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    def ladder(*words: str) -> str:
+        done = CliRunner().invoke(cli, list(words), catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    monkeypatch.chdir(course.root)
+    for one in hand_in(course, tmp_path / "in", ada=GOOD, bob=WRONG):
+        place = tmp_path / "submitted" / one.learner / LAB
+        place.parent.mkdir(parents=True)
+        one.path.rename(place)
+    make_cohort(tmp_path, "Autumn")
+    ladder("grade", str(tmp_path / "submitted"))
+    edit(f"labs/1-foundations/{LAB}/checks.py", "points=3", "points=4")
+    site.course = course.root
+    site.start()
+    site.worker()
+    line = ("regrade", LAB, "--class", str(tmp_path), "--yes", "--scheduler", site.address)
+    assert "2 judged again: 1 higher, 0 lower, 1 the same" in ladder(*line)
+    assert "2 were up to date" in ladder(*line)
+
+
 def test_a_stale_worker_costs_nobody_a_grade(site: Site, course: Course, tmp_path: Path) -> None:
     site.start()
     site.worker()
