@@ -162,7 +162,11 @@ class Survivor(Record, frozen=True):
 
 
 class MistakeFile(Record, frozen=True):
-    """mistakes.toml as written. `desks`: how many learners' data a mutant may meet."""
+    """mistakes.toml as written.
+
+    `desks`: where learners get different work, how many learners' a mutant may meet; a liar is then
+    judged on another desk than the one that it has seen.
+    """
 
     desks: Annotated[int, Meta(ge=1, le=20)] = 1
     mistake: tuple[Mistake, ...] = ()

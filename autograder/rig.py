@@ -24,6 +24,7 @@ from autograder.submission import Submission
 from autograder.verdict import CheckResult, LabResult, Verdict
 
 SECRET = b"ladder prove"
+LEARNER = "prover"
 WORKERS = 2
 MAX_RECORD = 4 << 20
 
@@ -34,7 +35,7 @@ class Task:
 
     name: str
     files: Mapping[str, bytes]
-    learner: str = "prover"
+    learner: str = LEARNER
     seeds: int = 2
     skip: int = 0
     only: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from autograder.evidence import Survivor
 from autograder.mutants import SAMPLE, Mutant, mutants
 from autograder.prove.answers import FINE
 from autograder.prove.trial import Trial
-from autograder.rig import Task
+from autograder.rig import LEARNER, Task
 
 KILLED = 0.90
 
@@ -78,7 +78,7 @@ def _rounds(one: Trial) -> Iterator[tuple[str, tuple[str, ...], int]]:
         while len(groups) < len(bounds) and (not groups or spent > bounds[len(groups) - 1]):
             groups.append([])
         groups[-1].append(name)
-    learners = ["prover", *(f"prover-{n}" for n in range(1, one.mistakes.desks))]
+    learners = [LEARNER, *(f"{LEARNER}-{n}" for n in range(1, one.mistakes.desks))]
     for learner in learners:
         for group in filter(None, groups):
             yield learner, tuple(group), 0

@@ -11,7 +11,7 @@ from autograder import lies
 from autograder.evidence import key
 from autograder.prove.answers import earned
 from autograder.prove.trial import Texts, Trial
-from autograder.rig import Task
+from autograder.rig import LEARNER, Task
 from autograder.verdict import Verdict
 
 SHARE = 0.10
@@ -30,12 +30,24 @@ def liars(one: Trial, alone: int) -> tuple[float, int]:
     """
     seen = _visible(one)
     made = {kind: lies.liar(kind, one.texts, None, seen) for kind in lies.LIARS}
-    share, count = _all_lies(one, "liar", made)
+    share, count = _all_lies(one, "liar", made, _judged_as(one))
     return share, count + _lies_alone(one, seen, alone)
 
 
-def _all_lies(one: Trial, what: str, made: Mapping[str, Texts]) -> tuple[float, int]:
-    results = one.rig.judge([Task(name, one.files(texts)) for name, texts in made.items()])
+def _judged_as(one: Trial) -> str:
+    """Return on whose desk a liar is judged: on his own, where grading brings other data.
+
+    Where each learner's work itself is another (`desks` in mistakes.toml), what is right on a desk
+    stays right there: a liar is judged on somebody else's, as whoever copies would be.
+    """
+    return LEARNER if one.mistakes.desks == 1 else f"{LEARNER}-1"
+
+
+def _all_lies(
+    one: Trial, what: str, made: Mapping[str, Texts], learner: str = LEARNER
+) -> tuple[float, int]:
+    tasks = [Task(name, one.files(texts), learner) for name, texts in made.items()]
+    results = one.rig.judge(tasks)
     best = 0.0
     for name, result in zip(made, results, strict=True):
         if one.sound(f"{what} {name}", [result]) and result.points > SHARE * one.total:
@@ -49,7 +61,7 @@ def _all_lies(one: Trial, what: str, made: Mapping[str, Texts]) -> tuple[float, 
 def _visible(one: Trial) -> dict[str, str]:
     """Return what functions answered on a desk's data, of those whose answers hang on the data."""
     files = one.files(lies.recorder(one.texts))
-    mine, others = one.rig.record(files, "prover"), one.rig.record(files, "somebody else")
+    mine, others = one.rig.record(files, LEARNER), one.rig.record(files, "somebody else")
     return {n: base64.b64encode(b).decode() for n, b in mine.items() if others.get(n) != b}
 
 
@@ -81,7 +93,7 @@ def _lies_alone(one: Trial, seen: Mapping[str, str], count: int) -> int:
     }
     tasks = [
         Task(f"{k} for {f.key}", one.files(lies.liar(k, one.texts, [f], seen)),
-             only=needed[f.key])
+             _judged_as(one), only=needed[f.key])
         for f, k in chosen
         if needed[f.key]
     ]  # fmt: skip

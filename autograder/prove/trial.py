@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from autograder.errors import ManifestError, suggest
 from autograder.handout import handed_in, written
 from autograder.manifest import Lab, MistakeFile, read
-from autograder.rig import Rig, Task
+from autograder.rig import LEARNER, Rig, Task
 from autograder.verdict import LabResult, Verdict
 
 Texts = Mapping[str, str]
@@ -44,7 +44,7 @@ class Trial:
         """Return submissions of two seeds each, as a grading run has, each with its own desk."""
         files = self.files(texts)
         return [
-            Task(name, files, f"prover-{number}", min(2, seeds - number))
+            Task(name, files, f"{LEARNER}-{number}", min(2, seeds - number))
             for number in range(0, seeds, 2)
         ]
 

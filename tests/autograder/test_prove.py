@@ -10,7 +10,7 @@ from autograder import evidence
 from autograder.cli.author import prove as command
 from autograder.errors import UsageError
 from autograder.manifest import MistakeFile, load_course
-from autograder.prove import killing, open_rig, prove, repeated, spot_check, trial
+from autograder.prove import killing, lying, open_rig, prove, repeated, spot_check, trial
 from autograder.prove.answers import caught, solutions, starter
 
 CHECKS = "labs/1-foundations/sum-up/checks.py"
@@ -152,3 +152,15 @@ def test_a_mutant_meets_as_many_desks_as_the_lab_says():
         ("prover", ("quick",), 0), ("prover", ("slow",), 0),
         ("prover-1", ("quick",), 0), ("prover-1", ("slow",), 0), ("prover", (), 1),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("desks", "whose"), [(1, "prover"), (2, "prover-1")])
+def test_a_liar_sees_one_desk_and_is_judged_on_another_where_each_has_its_own(desks, whose):
+    asked = []
+    rig = SimpleNamespace(judge=lambda tasks: asked.extend(tasks) or [SimpleNamespace(points=0)])
+    one = SimpleNamespace(
+        rig=rig, mistakes=MistakeFile(desks=desks), total=4, files=dict, sound=lambda *_: True,
+        tell=lambda _: None,
+    )  # fmt: skip
+    lying._all_lies(one, "liar", {"visible": {}}, lying._judged_as(one))
+    assert [task.learner for task in asked] == [whose]
