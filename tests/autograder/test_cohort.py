@@ -102,12 +102,17 @@ def test_a_lab_whose_judge_does_not_start_stops_no_other_lab(course, found, monk
 
 
 def test_whoever_stops_listening_leaves_nothing_running(course, found):
+    before = _children()
     ends = judge_all(course, found, PLAN)
     next(ends)
+    assert _children() - before
     ends.close()
+    assert not _children() - before
+
+
+def _children() -> set[str]:
     names = [name for name in os.listdir("/proc") if name.isdigit()]
-    mine = [n for n in names if _parent(n) == os.getpid()]
-    assert not mine
+    return {name for name in names if _parent(name) == os.getpid()}
 
 
 def _parent(pid: str) -> int:

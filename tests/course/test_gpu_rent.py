@@ -319,6 +319,8 @@ def test_a_log_of_words_is_refused(lab: SimpleNamespace) -> None:
         ("NVIDIA A100-SXM4-40GB", 312e12),
         ("NVIDIA L40S", 366.5e12),
         ("NVIDIA L4", 121e12),
+        ("NVIDIA A10", 125e12),
+        ("NVIDIA A10G", 70e12),
         ("Tesla T4", None),
     ],
 )
@@ -329,7 +331,7 @@ def test_a_card_is_known_by_its_name(name: str, dense: float | None) -> None:
     assert card.source
 
 
-@pytest.mark.parametrize("name", ["NVIDIA A10G", "NVIDIA GeForce RTX 4090", "cpu"])
+@pytest.mark.parametrize("name", ["NVIDIA A10X", "NVIDIA GeForce RTX 4090", "cpu"])
 def test_an_unknown_card_has_no_peak(name: str) -> None:
     assert peaks.card_of(name) is None
     assert peaks.mfu(1e6, 1e9, peaks.card_of(name)) is None

@@ -107,5 +107,6 @@ def test_bodies_together_have_a_size_too(monkeypatch: pytest.MonkeyPatch) -> Non
             assert raw.statuses(raw.exchange(port, body)) == [503]
             go_on.set()
             assert first.recv(20).startswith(b"HTTP/1.1 200")
-        assert raw.statuses(raw.exchange(port, body)) == [200]
+        answers = (raw.statuses(raw.exchange(port, body)) for _ in range(1000))
+        assert [200] in answers, "what was sent counts no longer, at the latest soon after"
         listener.shutdown(socket.SHUT_RDWR)
