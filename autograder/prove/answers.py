@@ -40,6 +40,8 @@ def solutions(one: Trial, seeds: int, only: bool = False) -> None:
         lost = _lost(results)
         one.wrong += [f"{name} does not pass {check}: {why}" for check, why in lost.items()]
         one.tell(f"{name}: {'not ' * bool(lost)}everything on {seeds} seeds")
+        for check, why in lost.items():  # now, and not after the hour that the rest may take
+            one.tell(f"  {check}: {why}")
 
 
 def _lost(results: Sequence[LabResult]) -> dict[str, str]:

@@ -601,7 +601,7 @@ class Street:
         """Make the queues and the table, and tell the worker where they are."""
         self.dead = self.sqs.create_queue(QueueName=DEAD)["QueueUrl"]
         arn = f"arn:aws:sqs:{self.cloud.region}:{self.cloud.account}:{DEAD}"
-        redrive = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": "3"})
+        redrive = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": "5"})
         attributes = {"VisibilityTimeout": str(HIDDEN), "RedrivePolicy": redrive}
         made = self.sqs.create_queue(QueueName=QUEUE, Attributes=attributes)
         self.queue = made["QueueUrl"]
@@ -872,12 +872,14 @@ def prices() -> dict[str, float]:
 
 @fixture
 def other_prices(seed: int) -> dict[str, float]:
-    """List prices of another year."""
+    """List prices of another year; machines never so dear that a worker cannot pay."""
     rng = larkmoor.stream(seed, "prices")
-    return {
-        name: round(price * float(rng.integers(80, 126)) / 100, 12)
-        for name, price in list_prices().items()
-    }
+    bounds = {"machine_hour": (80, 111), "lambda_gb_second": (95, 126)}
+
+    def factor(name: str) -> float:
+        return float(rng.integers(*bounds.get(name, (80, 126)))) / 100
+
+    return {name: round(price * factor(name), 12) for name, price in list_prices().items()}
 
 
 def monthly(load: dict[str, Any], prices: dict[str, float]) -> dict[str, float | None]:
