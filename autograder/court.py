@@ -15,19 +15,23 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 import msgspec
 
+from autograder.chambers import Chambers
 from autograder.errors import GraderError, SubmissionError
-from autograder.judge import Boxes
+from autograder.lent import Lent
 from autograder.manifest import Lab, load_course
+from autograder.rooms import Boxes
 from autograder.sandbox import Box, Limits, confine, linux
 from autograder.sandbox.limits import GATHERED, QUIET
 from autograder.sandbox.message import Channel
@@ -68,10 +72,13 @@ class Court:
         with theirs:
             self.process = subprocess.Popen(
                 [sys.executable, "-s", "-P", "-c", BOOT.format(root=root, fd=theirs.fileno())],
-                env={**QUIET, **GATHERED, "PATH": os.environ.get("PATH", os.defpath)},
+                env={
+                    **QUIET, **GATHERED, "PATH": os.environ.get("PATH", os.defpath),
+                    "TMPDIR": tempfile.gettempdir(),
+                },
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
-            )
+            )  # fmt: skip
         self.channel = Channel(ours)
         self.checks = self._open()
         return self
@@ -111,28 +118,39 @@ class Court:
         self, channel: Channel, boxes: Boxes, tell: Callable[[CheckResult], None]
     ) -> LabResult:
         """Serve one judge: open sandboxes for it, pass on verdicts, until its result is here."""
-        with contextlib.ExitStack() as opened:
+        lent: dict[int, Box] = {}
+        try:
             while True:
                 message = channel.receive()
                 match message.head["say"]:
                     case "box":
-                        self._lend(channel, boxes, message.head, message.body, opened)
+                        self._lend(channel, boxes, message.head, message.body, lent)
+                    case "closed":
+                        if (box := lent.pop(message.head["box"], None)) is not None:
+                            box.close()
                     case "check":
                         tell(msgspec.json.decode(message.body, type=CheckResult))
                     case "refused":
                         raise SubmissionError(*message.head["why"])
+                    case "homeless":
+                        raise GraderError(f"no temporary folder: {message.head['why']}")
                     case "result":
                         return LabResult.from_json(message.body)
+        finally:
+            with contextlib.ExitStack() as stack:
+                for left in lent.values():
+                    stack.callback(left.close)
 
     def _lend(
-        self, channel: Channel, boxes: Boxes, head: Mapping[str, Any], body: bytes, opened: Any
-    ) -> None:
+        self, channel: Channel, boxes: Boxes, head: Mapping[str, Any], body: bytes,
+        lent: dict[int, Box],
+    ) -> None:  # fmt: skip
         try:
             box = boxes.open(unpacked(head["files"], body), Limits(**head["limits"]))
         except (OSError, GraderError) as error:
             channel.send({"failed": str(error)})
             return
-        opened.callback(box.close)
+        lent[head["box"]] = box
         with box.share() as shared:
             channel.send({"lent": True}, b"", [shared.fileno()])
 
@@ -169,23 +187,6 @@ def unpacked(files: Sequence[Sequence[Any]], body: bytes) -> dict[str, bytes]:
     return out
 
 
-class Lent:
-    """Boxes that the grader's process opens on request."""
-
-    def __init__(self, channel: Channel) -> None:
-        self.channel = channel
-
-    def open(self, files: Mapping[str, bytes], limits: Limits) -> Box:
-        """Ask for a sandbox. Raises GraderError when none can be had."""
-        sizes = [[name, len(data)] for name, data in files.items()]
-        head = {"say": "box", "files": sizes, "limits": asdict(limits)}
-        self.channel.send(head, b"".join(files.values()))
-        reply = self.channel.receive()
-        if "failed" in reply.head:
-            raise GraderError(f"no sandbox: {reply.head['failed']}")
-        return Box(socket.socket(fileno=reply.fds[0]))
-
-
 def main(fd: int) -> NoReturn:
     """Serve the grader's process on `fd`: load the lab once, fork for each job."""
     from autograder.grade import load_lab
@@ -201,20 +202,26 @@ def main(fd: int) -> NoReturn:
     except Exception as error:
         channel.send({"error": str(error)})
         raise SystemExit(3) from error
-    children: set[int] = set()
+    chambers = Chambers(order["mode"])
     with contextlib.suppress(ConnectionError):
         while True:
-            message = channel.receive()
-            children = {pid for pid in children if os.waitpid(pid, os.WNOHANG) == (0, 0)}
+            message = chambers.wait(channel)
             sock = socket.socket(fileno=message.fds[0])
+            try:
+                tmp = chambers.folder(message.head["job"]["slot"])
+            except OSError as error:
+                with sock, contextlib.suppress(OSError):
+                    Channel(sock).send({"say": "homeless", "why": str(error)})
+                continue
             pid = os.fork()
             if not pid:
                 channel.sock.close()
-                _sit(loaded, shown, order["mode"], Channel(sock), message.head, message.body)
-            children.add(pid)
+                chambers.leave()
+                closed = partial(confine, shown, mode=order["mode"], network=False, tmp=tmp)
+                _sit(loaded, closed, order["mode"], Channel(sock), message.head, message.body)
+            chambers.begin(pid, tmp)
             sock.close()
-    for pid in children:  # so that what they used is counted
-        os.waitpid(pid, 0)
+    chambers.close()
     raise SystemExit(0)
 
 
@@ -246,7 +253,7 @@ def _unjudged(checks: Mapping[str, Any]) -> dict[str, CheckResult]:
 
 def _sit(
     loaded: Any,
-    shown: Sequence[str],
+    close_in: Callable[..., None],
     mode: str,
     channel: Channel,
     head: dict[str, Any],
@@ -256,7 +263,7 @@ def _sit(
     status = 1
     try:
         _bound(loaded.limits.cpu)
-        confine(shown, mode=mode, slot=head["job"]["slot"], network=False)
+        close_in(slot=head["job"]["slot"])
         result = _judged(loaded, mode, channel, head, unpacked(head["files"], body))
         channel.send({"say": "result"}, result.to_json())
         status = 0

@@ -28,8 +28,9 @@ from autograder.errors import (
     suggest,
 )
 from autograder.fixtures import BUILT_IN, desk_files, fixtures, handed
-from autograder.judge import Boxes, Session, Work
+from autograder.judge import Session, Work
 from autograder.manifest import Lab
+from autograder.rooms import Boxes
 from autograder.sandbox import Box, Limits
 from autograder.submission import Submission, code, refuse_unplaceable
 from autograder.timeline import Timeline

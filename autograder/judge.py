@@ -13,21 +13,15 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, Protocol
+from typing import Any
 
 from autograder import lines
 from autograder.errors import KINDS, LearnerError, WireError
+from autograder.rooms import Boxes, Rooms
 from autograder.sandbox import Box, Limits
 from autograder.timeline import Timeline
 from autograder.values import MAX_DECODED, decode, encode
 from autograder.wire import Handle, receive, send
-
-
-class Boxes(Protocol):
-    """Where sandboxes come from: a launcher in this process, or one asked over a socket."""
-
-    def open(self, files: Mapping[str, bytes], limits: Limits) -> Box:
-        """Return a fresh sandbox whose work folder holds `files`."""
 
 
 class Session:
@@ -235,6 +229,7 @@ class Work:
         self._main, self._python, self._close = main, list(python), close
         self._box, self._session = box, session
         self._timeline = timeline or Timeline()
+        self._rooms = Rooms(boxes, limits)
         self.env: dict[str, str] = {}
 
     def __getattr__(self, name: str) -> Name:
@@ -274,6 +269,13 @@ class Work:
         python = self._python if file.endswith(".py") else []
         pid = self.box().run([file, *args], {**self.env, **env}, stdin, python=python)
         return Program(self.box(), pid, self._timeline, file)
+
+    def room(self, cpu: float, memory_mb: int) -> Box:
+        """Return an empty sandbox for what a service of the check's runs. Raises GraderError.
+
+        cpu: seconds; both at most what the lab allows.
+        """
+        return self._rooms.open(cpu, memory_mb)
 
     def reboot(self) -> None:
         """Be a new machine: whatever was started is killed, the files are as at the start.
@@ -329,7 +331,8 @@ class Work:
         return self.box().usage()
 
     def close(self) -> None:
-        """End the session and the sandbox, if they are this check's own."""
+        """End the rooms; the session and the sandbox too, if they are this check's own."""
+        self._rooms.close(self._close or Box.close)
         if self._close is None:
             return
         if self._session is not None:

@@ -23,10 +23,10 @@ FLOORS = (
         "evidence", "handout", "pages", "documents", "mutants", "lies", "plain", "preprocessors",
         "measures", "tally", "ratings", "webpage", "sidebyside", "charts", "strip", "spreadsheet",
     ),
-    ("sandbox", "cells", "rehearsal", "worker", "lines", "timeline", "judge"),
+    ("sandbox", "cells", "rehearsal", "worker", "lines", "timeline", "rooms", "lent", "judge"),
     (
-        "desk", "fixtures", "grade", "court", "rig", "course", "bundle", "channel", "ledger",
-        "farmhand", "scheduler", "storage",
+        "desk", "fixtures", "grade", "chambers", "court", "rig", "course", "bundle", "channel",
+        "ledger", "farmhand", "scheduler", "storage",
     ),
     (
         "cohort", "gradebook", "regrade", "account", "report", "feedback", "exports",

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 DESK = "/desk"  # where a box with a root of its own keeps the learner's files
 SCRATCH = "/scratch"  # and what they write meanwhile: home and temporary folder
+# What a judge, with the clouds of its checks, may keep in its temporary folder: bytes, entries.
+ROOM, ENTRIES = 256 << 20, 8192
 
 # For a process that is forked often: one heap, which huge pages can hold, instead of many pools.
 GATHERED = {"PYTHONMALLOC": "malloc", "MALLOC_ARENA_MAX": "1"}

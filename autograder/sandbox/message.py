@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,19 +30,20 @@ class Message:
 
 
 class Channel:
-    """One end of a stream socket."""
+    """One end of a stream socket. `turn` is held while sending, and by who waits for a reply."""
 
     def __init__(self, sock: socket.socket) -> None:
-        self.sock = sock
+        self.sock, self.turn = sock, threading.RLock()
         self.buffer = bytearray()
         self.fds: list[int] = []
 
     def send(self, head: dict[str, Any], body: bytes = b"", fds: Sequence[int] = ()) -> None:
         line = json.dumps({**head, "size": len(body), "fds": len(fds)}).encode() + b"\n"
-        sent = socket.send_fds(self.sock, [line], fds) if fds else 0
-        self.sock.sendall(line[sent:])
-        if body:
-            self.sock.sendall(body)
+        with self.turn:
+            sent = socket.send_fds(self.sock, [line], fds) if fds else 0
+            self.sock.sendall(line[sent:])
+            if body:
+                self.sock.sendall(body)
 
     def fill(self) -> bool:
         """Read what is there; False at the end of the stream."""

@@ -1,10 +1,12 @@
 """boto3 clients of one process: one session, its models loaded once and shared by forks.
 
-Limit: clients never retry by themselves, so that a log shows what a caller did.
+The user's profile and configuration are not read. Limit: clients never retry by themselves, so
+that a log shows what a caller did.
 """
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from typing import Any
 
@@ -12,10 +14,21 @@ SERVICES = ("s3", "iam", "sts", "kms", "secretsmanager")
 
 
 @cache
+def core() -> Any:
+    """Return a session of botocore that knows no profile and reads no file of the user's."""
+    import botocore.session
+
+    return botocore.session.Session({
+        "profile": (None, None, None, None), "config_file": (None, None, os.devnull, None),
+        "credentials_file": (None, None, os.devnull, None),
+    })
+
+
+@cache
 def _session() -> Any:
     import boto3
 
-    return boto3.session.Session()
+    return boto3.session.Session(botocore_session=core())
 
 
 def client(

@@ -18,9 +18,10 @@ from urllib.parse import quote, urlencode
 from xml.etree import ElementTree
 
 from infra.cloud.errors import Answer
+from infra.cloud.surroundings import apart
 from infra.cloud.table import ENTRIES
 
-with warnings.catch_warnings():
+with apart(), warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from moto import backends
     from moto.core.request import Request

@@ -27,6 +27,7 @@ from infra.cloud import (
     sigv4,
     state,
     sts,
+    surroundings,
     verdicts,
     versions,
 )
@@ -185,7 +186,7 @@ class Door:
         if call.service == "s3" and call.method == "PUT":
             self.stored += len(call.body)
             if self.stored > self.quota:
-                raise AwsError("ServiceUnavailable", "This cloud's disk is full.", 507)
+                raise _no_room()
 
     # --- do it ----------------------------------------------------------------------------------
 
@@ -271,8 +272,14 @@ def _failure(error: Exception, trace: _Trace) -> AwsError:
     name = f"{entry.prefix if entry else trace.service}:{trace.operation}".strip(":")
     if isinstance(error, NotImplementedError):
         return AwsError("NotImplemented", f"This cloud has no {name or 'such call'}.", 501)
+    if surroundings.full(error):
+        return _no_room()
     said = f"The emulated cloud failed in {name or 'this call'} ({type(error).__name__})."
     return AwsError("InternalError", said, 500)
+
+
+def _no_room() -> AwsError:
+    return AwsError("ServiceUnavailable", "This cloud's disk is full.", 507)
 
 
 def _elsewhere(method: str, path: str, query: sigv4.Pairs) -> bool:

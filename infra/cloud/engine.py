@@ -9,7 +9,7 @@ import gc
 import time
 from functools import cache
 
-from infra.cloud import clients, dispatch, managed, routes, service, sigv4, tls
+from infra.cloud import clients, dispatch, managed, routes, service, sigv4, surroundings, tls
 from infra.cloud.door import Door, Incoming
 from infra.cloud.keys import RootKey
 
@@ -31,6 +31,7 @@ _SMALL: tuple[tuple[str, str, str, bytes, dict[str, str]], ...] = (
 
 
 @cache
+@surroundings.apart()
 def ready() -> None:
     """Run the common paths once, leave no trace in the state, and set the memory aside."""
     routes.s3_routes()

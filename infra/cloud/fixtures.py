@@ -313,7 +313,7 @@ def private_cloud(
         urls = _urls(sockets)
         ca_file = stack.enter_context(_file(authority.ca)) if authority else ""
         hired = employer(run, listener, stack)
-        child = fork(sockets, region, authority, hired.employ, hired.wires)
+        child = fork(sockets, region, authority, hired.employ, hired.wires, hired.settle)
         hired.begin(stack)
         stack.callback(child.close)
         yield Cloud(child, urls, authority.ca if authority else b"", ca_file, region)

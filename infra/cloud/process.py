@@ -121,17 +121,20 @@ class Child(Branch):
 def fork(
     sockets: Sockets, region: str, authority: Authority | None,
     employ: Callable[[Any], None] | None = None, wires: Iterable[socket.socket] = (),
+    settle: Callable[[], None] | None = None,
 ) -> Child:
     """Fork a cloud and return once a real signed call has worked.
 
-    `employ` is called in the child with its service, to give it a broker of programs; `wires` are
-    the sockets that it needs for that.
+    `settle` is called in the child before anything else, `employ` with its service, to give it a
+    broker of programs; `wires` are the sockets that it needs for that.
     """
     root = RootKey()
 
     def start() -> Obedient:
         from infra.cloud.service import Service
 
+        if settle is not None:
+            settle()
         service = Service(root, region, authority)
         service.listen(sockets)
         if employ is not None:

@@ -10,6 +10,7 @@ room: it shows what it shows.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import socket
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from infra.cloud.broker import Folder, Program
+from infra.cloud.process import loopback
 
 ROOM = "@room@"
 _STARTER = """
@@ -143,8 +145,16 @@ class Lender:
         return number
 
     def door(self, number: int) -> socket.socket:
-        """Return the socket on which the cloud answers inside a room."""
-        return self.rooms[number][0].listen(self.cloud_port)
+        """Return the socket on which the cloud answers inside a room.
+
+        A room without a network of its own has the cloud's, where it answers already.
+        """
+        try:
+            return self.rooms[number][0].listen(self.cloud_port)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            return loopback()
 
     def poll(self, number: int) -> int | None:
         """Return a program's exit code."""

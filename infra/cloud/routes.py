@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl
 
+from infra.cloud import clients
 from infra.cloud.errors import AwsError
 from infra.cloud.sigv4 import Pairs
 
@@ -49,9 +50,7 @@ class Operation:
 @cache
 def model(service: str) -> Any:
     """Return botocore's model of a service."""
-    import botocore.session
-
-    return botocore.session.get_session().get_service_model(service)
+    return clients.core().get_service_model(service)
 
 
 @cache

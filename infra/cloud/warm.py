@@ -8,11 +8,12 @@ from __future__ import annotations
 import gc
 from collections.abc import Collection
 
-from infra.cloud import dynamodb, engine, registry, rounds, sns, sqs
+from infra.cloud import dynamodb, engine, registry, rounds, sns, sqs, surroundings
 from infra.cloud.door import Door
 from infra.cloud.keys import RootKey
 
 
+@surroundings.apart()
 def services(wanted: Collection[str]) -> None:
     """Ask each wanted service once, mend what is mended, and set the memory aside.
 

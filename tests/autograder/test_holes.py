@@ -561,3 +561,12 @@ def test_a_cloud_that_is_gone_and_a_full_disk_are_no_score(boxes, tmp_path):
     assert [c.verdict for c in result.checks] == [Verdict.UNGRADED] * 2, result.checks
     assert result.ungraded
     assert result.points == 0
+
+
+def test_a_machine_without_a_temporary_folder_grades_nothing(court, boxes, monkeypatch):
+    nowhere = "import tempfile; tempfile.tempdir = '/dev/null/nowhere'; main("
+    monkeypatch.setattr("autograder.court.BOOT", BOOT.replace("main(", nowhere))
+    with court() as judged:
+        result = judged(boxes, RIGHT)
+    assert {c.verdict for c in result.checks} == {Verdict.UNGRADED}, result.checks
+    assert "no temporary folder" in result.checks[0].message

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 from infra.cloud.broker import BrokerError, Folder, Program
 from infra.cloud.lambdas import bootstrap
 from infra.cloud.lambdas.functions import Version, variables
+from infra.cloud.surroundings import full
 
 if TYPE_CHECKING:
     from infra.cloud.broker import Broker, Running
@@ -206,7 +207,11 @@ def unpack(code: bytes, folder: Path) -> None:
             if sum(one.file_size for one in package.infolist()) > LARGEST_CODE:
                 raise BrokerError("the unzipped code is larger than 250 MiB")
             package.extractall(folder)
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+    except OSError as error:
+        if full(error):
+            raise BrokerError("the disk of this cloud is full") from None
+        raise BrokerError(f"the code is no zip package: {error}") from None
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
         raise BrokerError(f"the code is no zip package: {error}") from None
 
 
