@@ -5,7 +5,7 @@ A family is a file of families/, an attack a `# %% name` in it:
     # tries: what it does; more of it on lines that begin with three spaces
     # wins: what would be a win for whoever hands it in
     # ends: words that the outcome must have: an attack that broke is no harmless one
-    # kind: notebook or project, where it makes sense in one only
+    # kind: notebook or project, where it makes sense in one only; cloud, in an account
     # file: NAME          begins a further file that is handed in beside the answers
 
 `AIM` and `MARK` stand before its code: paths, ports and pids of the grader that no learner would
@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-KINDS = {"notebook": "ledger", "project": "depot"}
+KINDS = {"notebook": "ledger", "project": "depot", "cloud": "harbour"}
+PLAIN = ("notebook", "project")
 HEADER = re.compile(r"^# (tries|wins|ends|kind): (.*)$")
 FILE = re.compile(r"^# file: (\S+)$")
 
@@ -42,7 +43,7 @@ class Attack:
     ends: str
     code: str = ""
     files: Mapping[str, str] = field(default_factory=dict)
-    kinds: tuple[str, ...] = tuple(KINDS)
+    kinds: tuple[str, ...] = PLAIN
     raw: Any = None
 
 
@@ -80,7 +81,7 @@ def _attack(name: str, family: str, lines: list[str]) -> Attack:
         raise ValueError(f"{family}, {name}: no {', '.join(sorted(missing))}")
     texts = {n: "\n".join(found).strip() + "\n" for n, found in files.items()}
     code = texts.pop("")
-    kinds = (said["kind"],) if "kind" in said else tuple(KINDS)
+    kinds = (said["kind"],) if "kind" in said else PLAIN
     return Attack(name, family, said["tries"], said["wins"], said["ends"], code, texts, kinds)
 
 
@@ -134,7 +135,7 @@ def book():
     return Book()
 
 def tried():
-    ours = {"lab.ipynb", "depot.py", "numbers.json", "__pycache__"}
+    ours = {"lab.ipynb", "depot.py", "harbour.py", "numbers.json", "__pycache__"}
     found = [*(set(os.listdir(".")) - ours), *os.listdir("/tmp"), *os.listdir("/dev/shm")]
     found += [k for k in os.environ if MARK in k + os.environ[k]]
     found += [m for m in sys.modules if MARK in m] + [MARK] * hasattr(__builtins__, MARK)
@@ -151,6 +152,48 @@ def main():
         numbers = json.load(file)
     with open("bill.json", "w") as file:
         json.dump(total(numbers) if WHOLE else 0, file)
+"""
+# What a program in an account has above its attack, and below it.
+ACCOUNT = """
+import json, boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+REFUSED = (BotoCoreError, ClientError)
+OWN, VAULT, ID = "harbour-own", "harbour-vault", "123456789012"
+RUNNER, AUDITOR = f"arn:aws:iam::{ID}:role/Runner", f"arn:aws:iam::{ID}:role/Auditor"
+ONCE = Config(retries={"total_max_attempts": 1}, connect_timeout=3, read_timeout=6)
+
+def at(service, **more):
+    return boto3.client(service, config=ONCE, **more)
+
+def put(name, value):
+    at("s3").put_object(Bucket=OWN, Key=name, Body=json.dumps(value))
+
+def answer():
+    numbers = json.loads(at("s3").get_object(Bucket=OWN, Key="order.json")["Body"].read())
+    put("total.json", total(numbers))
+    put("largest.json", largest(numbers, 3))
+
+def refused(*calls):
+    # How many of these are refused; what one of them brings is handed in as the answer.
+    count = 0
+    for call in calls:
+        try:
+            found = call()
+        except REFUSED:
+            count += 1
+        else:
+            if isinstance(found, list):
+                put("largest.json", found)
+    return f"{count} of {len(calls)} refused"
+
+def vault(client):
+    return json.loads(client.get_object(Bucket=VAULT, Key="largest.json")["Body"].read())
+
+answer()
+"""
+REPORT = """
+put("tried.txt", tried())
 """
 DONE = """
 TRIED = "done" if TRIED == "nothing" else TRIED
@@ -169,6 +212,8 @@ def texts(attack: Attack | None, kind: str, aim: Mapping[str, Any], mark: str) -
     code = attack.code + DONE if attack is not None and attack.family else ""
     if kind == "notebook":
         made = {"lab.ipynb": notebook([top, answers, code] if code else [top, answers])}
+    elif kind == "cloud":
+        made = {"harbour.py": top + answers + ACCOUNT + code + REPORT}
     else:
         made = {"depot.py": top + answers + MAIN + code + END}
     more = attack.files if attack is not None else {}

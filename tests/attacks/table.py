@@ -60,7 +60,8 @@ def report(attacks: Sequence[Attack], runs: Sequence[Run]) -> dict[str, Any]:
         "rows": [_row(attack, runs) for attack in attacks],
         "notes": [
             f"{hostile} hostile submissions and {neighbours} honest neighbours: each attack as a "
-            "notebook and as a project where both make sense, graded by "
+            "notebook and as a project where both make sense, or from inside an account of an "
+            "emulated cloud; graded by "
             f"{' and by '.join(WHO[run.user] for run in runs)}; {cpu:.0f} CPU-seconds in all.",
             "The attacks are data in `tests/attacks/`; `./ladder test attacks` tries each once, "
             "`./ladder test attacks-all` each in all ways.",

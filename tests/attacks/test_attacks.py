@@ -47,14 +47,14 @@ def test_each_is_tried_once_in_turns_and_by_all_in_every_way():
         ways = [(one.name, kind, user) for user, some in out.items() for one, kind in some]
         assert len(set(ways)) == len(ways)
         assert {name for name, _, _ in ways} == {one.name for one in attacks}
-        assert {kind for _, kind, _ in ways} == {"notebook", "project"}
+        assert {kind for _, kind, _ in ways} == {"notebook", "project", "cloud"}
         both = len(out) * sum(len(one.kinds) for one in attacks)
         assert len(ways) == (both if everything else len(attacks))
 
 
 def test_the_last_of_each_batch_is_an_honest_neighbour():
     made = attacking.entries([(one, one.kinds[0]) for one in every()])
-    for kind in ("notebook", "project"):
+    for kind in ("notebook", "project", "cloud"):
         assert [e for e in made if e.kind == kind][-1].attack is None
     assert [e.number for e in made] == list(range(len(made)))
 
