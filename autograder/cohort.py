@@ -22,7 +22,7 @@ from autograder.channel import Found
 from autograder.court import Court, Job
 from autograder.errors import GraderError, LadderError, SubmissionError, UsageError
 from autograder.manifest import Course, Lab
-from autograder.sandbox import Launcher
+from autograder.sandbox import Launcher, own_slot
 from autograder.seeds import desk_seed, epoch, grading_seeds
 from autograder.submission import Submission
 from autograder.verdict import ENGINE, LabResult
@@ -157,10 +157,10 @@ def _round(course: Course, found: Sequence[Found], plan: Plan, workers: int) -> 
     threads = [
         threading.Thread(
             target=_work,
-            args=(course, plan, stations[slot // PER_ZYGOTE], slot, todo, done),
+            args=(course, plan, stations[number // PER_ZYGOTE], todo, done),
             daemon=True,
         )
-        for slot in range(count)
+        for number in range(count)
     ]
     whole = False
     try:
@@ -207,18 +207,18 @@ def _work(
     course: Course,
     plan: Plan,
     station: Station,
-    slot: int,
     todo: deque[Found],
     done: queue.Queue[Any],
 ) -> None:
     """Judge until nothing is left."""
     try:
-        while True:
-            try:
-                one = todo.popleft()
-            except IndexError:
-                return
-            done.put((one, _outcome(course, plan, station, one, slot)))
+        with own_slot() as slot:
+            while True:
+                try:
+                    one = todo.popleft()
+                except IndexError:
+                    return
+                done.put((one, _outcome(course, plan, station, one, slot)))
     except BaseException as error:
         done.put(error)
     finally:

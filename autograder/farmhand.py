@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import socket
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
@@ -19,8 +18,8 @@ import msgspec
 from autograder.court import Court, Job, unpacked
 from autograder.errors import GraderError, LadderError, SubmissionError
 from autograder.manifest import Lab, load_course
-from autograder.sandbox import Launcher, Layers, detect
-from autograder.sandbox.confinement import SLOTS, packages
+from autograder.sandbox import Launcher, Layers, detect, own_slot
+from autograder.sandbox.confinement import packages
 from autograder.sandbox.layers import STATE
 from autograder.submission import Submission
 from autograder.verdict import ENGINE, MAX_RESULT, LabResult
@@ -143,28 +142,6 @@ def _one_at_a_time() -> Iterator[None]:
             STATE.mkdir(parents=True, exist_ok=True)
             fcntl.flock(stack.enter_context(open(STATE / "layers.lock", "w")), fcntl.LOCK_EX)
         yield
-
-
-@contextlib.contextmanager
-def own_slot() -> Iterator[int]:
-    """Hold a slot that no other worker on this machine holds: its boxes run as users of their own.
-
-    The name of an abstract socket is the lock: it is gone when its process is, however that ended.
-    Counted from the top, as a class graded on this machine without Dask counts from 0. Workers in
-    containers with a network of their own do not see each other's.
-    """
-    if sys.platform != "linux":  # no users of their own there
-        yield 0
-        return
-    for slot in reversed(range(SLOTS)):
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as lock:
-            try:
-                lock.bind(f"\0ladder-slot-{slot}")
-            except OSError:
-                continue
-            yield slot
-            return
-    raise GraderError(f"all {SLOTS} slots of this machine are taken", socket.gethostname())
 
 
 class Boxes:

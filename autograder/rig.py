@@ -18,7 +18,7 @@ from typing import Any
 from autograder.court import Court, Job
 from autograder.lies import RECORDED
 from autograder.manifest import Lab
-from autograder.sandbox import Box, Launcher, Limits
+from autograder.sandbox import Box, Launcher, Limits, own_slot
 from autograder.seeds import desk_seed, epoch, grading_seeds
 from autograder.submission import Submission
 from autograder.verdict import CheckResult, LabResult, Verdict
@@ -56,7 +56,6 @@ class Rig:
         self.stack = contextlib.ExitStack()
         self.local = threading.local()
         self.lock = threading.Lock()
-        self.slots = 0
         self.cpu = 0.0
         self.took: dict[str, float] = {}
 
@@ -146,7 +145,7 @@ class Rig:
             shown = [*self.binds, *self.lab.shown()]
             launcher = Launcher(kind, self.lab.preloaded(), self.mode, shown)
             with self.lock:
-                number, self.slots = self.slots, self.slots + 1
+                number = self.stack.enter_context(own_slot())
                 self.stack.enter_context(launcher)
             self.local.slot = Slot(launcher, number)
         slot: Slot = self.local.slot

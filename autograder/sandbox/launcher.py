@@ -21,6 +21,7 @@ from autograder.sandbox.limits import DESK, GATHERED, QUIET, SCRATCH, Limits
 from autograder.sandbox.message import Channel
 from autograder.sandbox.order import Order
 from autograder.sandbox.root import visible
+from autograder.sandbox.slots import own_slot
 
 ROOT = Path(__file__).resolve().parents[2]
 BOOT = (
@@ -116,13 +117,15 @@ class Launcher:
         files: Mapping[str, bytes] | Path,
         limits: Limits | None = None,
         env: Mapping[str, str] | None = None,
-        slot: int = 0,
+        slot: int | None = None,
     ) -> Box:
-        """Open a box with `files` in its folder."""
+        """Open a box with `files` in its folder, in a slot of its own or in one that is held."""
         cleanup = contextlib.ExitStack()
         ours, theirs = socket.socketpair()
         try:
             with theirs:
+                if slot is None:
+                    slot = cleanup.enter_context(own_slot())
                 order = self.order(limits or Limits(), env or {}, slot, cleanup)
                 self.ask(order.as_dict(), [theirs.fileno()])
         except BaseException:

@@ -28,6 +28,7 @@ from autograder.court import Court
 from autograder.errors import GraderError, LadderError, SubmissionError, UsageError
 from autograder.manifest import Course, load_course
 from autograder.policy import make_cohort
+from autograder.sandbox import own_slot
 from autograder.scheduler import Farm, crew, loopback, secured
 from autograder.verdict import MAX_RESULT, CheckResult, LabResult, Verdict
 
@@ -285,7 +286,7 @@ def test_a_stale_worker_costs_nobody_a_grade(site: Site, course: Course, tmp_pat
 
 HOLD = """
 import sys, time
-from autograder.farmhand import own_slot
+from autograder.sandbox import own_slot
 with own_slot() as slot:
     print(slot, flush=True)
     sys.stdin.read()
@@ -299,7 +300,7 @@ def hold() -> subprocess.Popen[str]:
 
 
 def test_workers_of_one_machine_have_slots_of_their_own() -> None:
-    with hold() as one, hold() as two, farmhand.own_slot() as mine, farmhand.own_slot() as more:
+    with hold() as one, hold() as two, own_slot() as mine, own_slot() as more:
         assert one.stdout is not None
         assert two.stdout is not None
         slots = [int(one.stdout.readline()), int(two.stdout.readline()), mine, more]

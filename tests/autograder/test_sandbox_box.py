@@ -185,12 +185,12 @@ def test_ports_are_inside(box: Box) -> None:
 
 def test_the_port_asked_for_is_had_in_a_network_of_its_own(launcher: Launcher) -> None:
     ports = set()
-    for slot in range(2):
-        with launcher.open({}, LIMITS, slot=slot) as box, box.listen(0) as listener:
+    for _ in range(2):
+        with launcher.open({}, LIMITS) as box, box.listen(0) as listener:
             free = listener.getsockname()[1]
         with (
-            launcher.open({}, LIMITS, slot=0) as one,
-            launcher.open({}, LIMITS, slot=1) as two,
+            launcher.open({}, LIMITS) as one,
+            launcher.open({}, LIMITS) as two,
             one.listen(4566 if launcher.mode in "AB" else 0) as first,
             two.listen(4566 if launcher.mode in "AB" else free) as second,
         ):
