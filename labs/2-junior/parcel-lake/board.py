@@ -1,0 +1,43 @@
+"""The board as three programs on standard input and output, as Hadoop's streaming runs them.
+
+    python board.py map     < legs                      one record for each line, or fewer
+    python board.py combine < records of one machine    sorted by key; runs never, once or often
+    python board.py reduce  < records of some keys      sorted by key
+
+A line of legs is DEPOT, EVENT, SECONDS, with tabs between; SECONDS is empty where a scan has no
+earlier one. A record is KEY, tab, VALUE. A line of the board is DEPOT, EVENT, SCANS, LEGS, MEAN.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
+# TODO: a record that can be added to another one, and what adds
+raise NotImplementedError
+
+
+def mapped(lines: Iterable[str]) -> Iterator[str]:
+    """Turn lines of legs into records."""
+    # TODO: depot and event are the key
+    raise NotImplementedError
+
+
+def combined(lines: Iterable[str]) -> Iterator[str]:
+    """Turn records into fewer records that say the same."""
+    # TODO: what goes out must be able to come in again
+    raise NotImplementedError
+
+
+def reduced(lines: Iterable[str]) -> Iterator[str]:
+    """Turn records into lines of the board."""
+    # TODO: only here may a mean be made
+    raise NotImplementedError
+
+
+PARTS = {"map": mapped, "combine": combined, "reduce": reduced}
+
+if __name__ == "__main__":
+    for line in PARTS[sys.argv[1]](sys.stdin):
+        print(line)

@@ -1,0 +1,42 @@
+"""Raw scans in, a lake out; and the board that the depots read every morning.
+
+Both functions run on Spark. Neither asks where it runs: paths are texts, and on AWS they begin
+with s3a://.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.sql import functions as F
+
+RAW = "scan string, parcel bigint, depot string, event string, at string, battery int, photo string"
+
+
+def read(spark: SparkSession, paths: list[str]) -> DataFrame:
+    """Read raw files as the lake's columns, and the day of each scan: whole lines only."""
+    raw = spark.read.schema(RAW).json(paths)
+    whole = raw.where("scan is not null and at is not null and photo is not null")
+    at = F.to_timestamp("at")
+    return whole.withColumn("at", at).withColumn("day", F.to_date("at"))
+
+
+def ingest(spark: SparkSession, raw: str, new: list[str], lake: str) -> None:
+    """Fold the files `new` of the folder `raw` into the lake, each scan once.
+
+    A day is a function of all raw files: it is made again from them, whole, or not at all.
+    """
+    # TODO: find the days that the new files touch, and make exactly those again
+    raise NotImplementedError
+
+
+def board(spark: SparkSession, lake: str, out: str) -> None:
+    """Write the board as JSON lines into the folder `out`: a line for each depot and event.
+
+    `scans`; `legs`, how many of them have an earlier scan of the same parcel; `mean`, the seconds
+    between the two on the average, rounded down, null where there is no leg.
+    """
+    # TODO: count scans, legs and seconds, and let no task drown in unread labels
+    raise NotImplementedError

@@ -1,0 +1,69 @@
+"""The board as three programs on standard input and output, as Hadoop's streaming runs them.
+
+    python board.py map     < legs                      one record for each line, or fewer
+    python board.py combine < records of one machine    sorted by key; runs never, once or often
+    python board.py reduce  < records of some keys      sorted by key
+
+A line of legs is DEPOT, EVENT, SECONDS, with tabs between; SECONDS is empty where a scan has no
+earlier one. A record is KEY, tab, VALUE. A line of the board is DEPOT, EVENT, SCANS, LEGS, MEAN.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
+### BEGIN SOLUTION: a record that can be added to another one, and what adds
+Sums = tuple[int, int, int]  # scans, legs, seconds
+
+
+def record(key: str, sums: Sums) -> str:
+    """Write a record."""
+    return f"{key}\t{','.join(map(str, sums))}"
+
+
+def added(lines: Iterable[str]) -> Iterator[tuple[str, Sums]]:
+    """Add up records that have the same key; they come in the order of their keys."""
+    pairs = (line.rstrip("\n").split("\t") for line in lines)
+    for key, group in groupby(pairs, key=lambda pair: pair[0]):
+        columns = zip(*(map(int, value.split(",")) for _, value in group), strict=True)
+        scans, legs, seconds = (sum(column) for column in columns)
+        yield key, (scans, legs, seconds)
+
+
+### END SOLUTION
+
+
+def mapped(lines: Iterable[str]) -> Iterator[str]:
+    """Turn lines of legs into records."""
+    ### BEGIN SOLUTION: depot and event are the key
+    for line in lines:
+        depot, event, seconds = line.rstrip("\n").split("\t")
+        yield record(f"{depot}/{event}", (1, 1, int(seconds)) if seconds else (1, 0, 0))
+    ### END SOLUTION
+
+
+def combined(lines: Iterable[str]) -> Iterator[str]:
+    """Turn records into fewer records that say the same."""
+    ### BEGIN SOLUTION: what goes out must be able to come in again
+    for key, sums in added(lines):
+        yield record(key, sums)
+    ### END SOLUTION
+
+
+def reduced(lines: Iterable[str]) -> Iterator[str]:
+    """Turn records into lines of the board."""
+    ### BEGIN SOLUTION: only here may a mean be made
+    for key, (scans, legs, seconds) in added(lines):
+        depot, event = key.split("/")
+        mean = str(seconds // legs) if legs else ""
+        yield f"{depot}\t{event}\t{scans}\t{legs}\t{mean}"
+    ### END SOLUTION
+
+
+PARTS = {"map": mapped, "combine": combined, "reduce": reduced}
+
+if __name__ == "__main__":
+    for line in PARTS[sys.argv[1]](sys.stdin):
+        print(line)
