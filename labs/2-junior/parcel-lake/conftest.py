@@ -29,7 +29,7 @@ import numpy as np
 import pandas as pd
 
 from autograder import LearnerError, fixture, given
-from infra.cloud.fixtures import allow, loopback, private_cloud
+from infra.cloud.fixtures import allow, private_cloud
 
 PARCELS = 4_200
 FIRST, DAYS = date(2026, 1, 1), 90
@@ -247,9 +247,9 @@ class Nights:
         for n, world in enumerate(self.worlds):
             for name, text in world.raw.items():
                 self.work.write(f"w{n}/raw/{name}", text.encode())
-        todo = [self.first(0, "calm"), self.copy(0, "calm", "calm")]
+        todo = [self.first(0, "calm", "calm"), self.copy(0, "calm", "calm")]
         for n in range(1, len(self.worlds)):
-            todo += [self.first(n), self.copy(n, "calm"), self.first(n)]
+            todo += [self.first(n, "calm", "lake"), self.copy(n, "calm"), self.first(n)]
         self.night(0, [*todo, self.first(0)], kill="w0/lake")
         for n, world in enumerate(self.worlds):
             self.work.write(f"w{n}/late/{FOUND}.jsonl", world.late.encode())
@@ -267,11 +267,11 @@ class Nights:
 
     # -- orders; each carries the world and the name under which its end is kept
 
-    def first(self, n: int, lake: str = "lake") -> Order:
+    def first(self, n: int, name: str = "first", lake: str = "lake") -> Order:
         """All that came in ninety days."""
-        new = [f"w{n}/raw/{name}" for name in sorted(self.worlds[n].raw)]
+        new = [f"w{n}/raw/{one}" for one in sorted(self.worlds[n].raw)]
         return {"do": "ingest", "raw": f"w{n}/raw", "new": new, "lake": f"w{n}/{lake}",
-                "is": (n, "first" if lake == "lake" else lake)}  # fmt: skip
+                "is": (n, name)}  # fmt: skip
 
     def late(self, n: int) -> Order:
         """The late file, which has been put beside the others."""
@@ -337,16 +337,15 @@ class Nights:
     def untar(self, path: str) -> dict[str, bytes]:
         """Return the objects of a lake that S3 would show: nothing hidden, nothing empty."""
         try:
-            kept = tarfile.open(fileobj=io.BytesIO(self.work.read(path)))
+            with tarfile.open(fileobj=io.BytesIO(self.work.read(path))) as kept:
+                return {
+                    one.name: file.read()
+                    for one in kept
+                    if one.isfile() and one.size and visible(one.name)
+                    if (file := kept.extractfile(one))
+                }
         except (LearnerError, tarfile.TarError):
             return {}
-        with kept:
-            return {
-                one.name: file.read()
-                for one in kept
-                if one.isfile() and one.size and visible(one.name)
-                if (file := kept.extractfile(one))
-            }
 
 
 def read_board(text: bytes) -> Board | None:
@@ -400,7 +399,7 @@ class Season:
 
     @property
     def rewritten(self) -> bool:
-        """Whether the late file changed, added or took away an object of a day it has no scan of."""
+        """Whether the late file changed an object of a day of which it holds no scan."""
         first, late = self.left.first, self.left.late
         changed = {key for key in first.keys() | late.keys() if first.get(key) != late.get(key)}
         return any(not self.world.touched & set(days(key)) for key in changed)
@@ -562,6 +561,13 @@ class Shelf:
             f"SELECT count(*), count(DISTINCT scan), count(parcel), min(day), max(day) FROM {table}"
         )
 
+    def one_day(self, day: str) -> Answer:
+        """Ask the learner's table about one day."""
+        table = f"{self.site['database']}.{self.site['table']}"
+        return self.ask(
+            f"SELECT count(DISTINCT scan), count(parcel) FROM {table} WHERE day = DATE '{day}'"
+        )
+
     def counted(self, truth: pd.DataFrame) -> list[list[str]]:
         """Return what the answer ought to be."""
         day, n = truth["day"], len(truth)
@@ -571,18 +577,15 @@ class Shelf:
         """Say what is wrong with a lake, in a catalog of the judge's own: "", or one word."""
         if not objects:
             return "empty"
+        parts = self.parts(objects)
+        if parts is None:
+            return "layout"
         self.carry(objects)
-        keys = {tuple(p.partition("=")[0] for p in key.split("/")[:-1]) for key in objects}
-        if len(keys) > 1:
-            return "layout"
-        parts = list(keys.pop())
-        if any(part not in KINDS for part in parts):
-            return "layout"
         name = f"judge_{len(self.cloud.log)}"
-        self.own_table(name, parts, objects)
+        self.own_table("judge", name, parts)
         answer = self.ask(
-            f"SELECT scan, parcel, depot, event, date_diff('second', TIMESTAMP '2026-01-01 00:00:00'"
-            f", at), battery, photo, day FROM judge.{name}", "judge",
+            "SELECT scan, parcel, depot, event, date_diff('second', TIMESTAMP '2026-01-01 00:00:00',"
+            f" at), battery, photo, day FROM judge.{name}", "judge",
         )  # fmt: skip
         if answer.failed:
             return "unreadable"
@@ -594,10 +597,22 @@ class Shelf:
             return "scans"
         return "twice" if len(found) != len(wanted) else "columns"
 
-    def own_table(self, name: str, parts: list[str], objects: dict[str, bytes]) -> None:
+    def parts(self, objects: dict[str, bytes]) -> list[str] | None:
+        """Return the partition columns that folders name; None when they are not alike."""
+        found = {tuple(p.partition("=")[0] for p in key.split("/")[:-1]) for key in objects}
+        parts = list(found.pop()) if len(found) == 1 else [""]
+        return parts if set(parts) <= set(KINDS) else None
+
+    def register(self) -> None:
+        """Register what was carried under the learner's names, by the judge."""
+        parts = self.parts(self.there)
+        assert parts is not None, "folders are not COLUMN=value of the lake's columns"
+        self.own_table(self.site["database"], self.site["table"], parts)
+
+    def own_table(self, database: str, name: str, parts: list[str]) -> None:
         """Register a lake as it lies."""
         with suppress(self.glue.exceptions.AlreadyExistsException):
-            self.glue.create_database(DatabaseInput={"Name": "judge"})
+            self.glue.create_database(DatabaseInput={"Name": database})
         place = f"s3://{self.site['bucket']}/{self.site['prefix']}"
         stored = {
             "Columns": [{"Name": n, "Type": t} for n, t in KINDS.items() if n not in parts],
@@ -609,14 +624,14 @@ class Shelf:
             },
         }  # fmt: skip
         keys = [{"Name": part, "Type": KINDS[part]} for part in parts]
-        self.glue.create_table(DatabaseName="judge", TableInput={
+        self.glue.create_table(DatabaseName=database, TableInput={
             "Name": name, "TableType": "EXTERNAL_TABLE", "PartitionKeys": keys,
             "StorageDescriptor": stored | {"Location": place},
         })  # fmt: skip
-        folders = sorted({key.rpartition("/")[0] for key in objects}) if parts else []
+        folders = sorted({key.rpartition("/")[0] for key in self.there}) if parts else []
         for start in range(0, len(folders), 100):
             self.glue.batch_create_partition(
-                DatabaseName="judge", TableName=name, PartitionInputList=[
+                DatabaseName=database, TableName=name, PartitionInputList=[
                     {"Values": [part.partition("=")[2] for part in folder.split("/")],
                      "StorageDescriptor": stored | {"Location": f"{place}{folder}/"}}
                     for folder in folders[start : start + 100]
@@ -641,10 +656,10 @@ def shelf(work: Any, season: Season, seed: int, graded: bool) -> Iterator[Shelf]
         cloud = stack.enter_context(private_cloud(work.listen(0)))
         buckets = [names["bucket"], names["results"].removeprefix("s3://").rstrip("/")]
         inside = [f"arn:aws:s3:::{name}{end}" for name in buckets for end in ("", "/*")]
+        calls = [f"s3:{name}" for name in ("GetObject", "PutObject", "ListBucket")]
         may = [
-            allow(["glue:*", "athena:*"]),
-            allow(["s3:GetObject", "s3:PutObject", "s3:ListBucket", "s3:GetBucketLocation"], inside),
-        ]
+            allow(["glue:*", "athena:*"]), allow([*calls, "s3:GetBucketLocation"], inside),
+        ]  # fmt: skip
         work.env |= cloud.env(cloud.identity("catalog", may))
         work.write("site.json", json.dumps(names).encode())
         yield Shelf(work, cloud, names)
@@ -678,15 +693,15 @@ def span(rng: np.random.Generator, length: int) -> tuple[str, str]:
 
 def monday(world: World, table: str) -> list[Question]:
     """Return six questions of three analysts' that nobody has seen."""
-    rng, every = larkmoor.stream(world.seed, "monday"), world.truth
+    rng, every = larkmoor.stream(world.seed, "monday"), world.before
     found = []
     a, b = span(rng, int(rng.integers(3, 8)))
     depot = larkmoor.DEPOTS[int(rng.integers(24))]
     among = every[every["day"].between(a, b)]
     rows = among[among["depot"] == depot].groupby("event").size()
     found.append(asked(
-        "operations", f"SELECT event, count(*) FROM {table} WHERE depot = '{depot}' AND day BETWEEN "
-        f"DATE '{a}' AND DATE '{b}' GROUP BY event ORDER BY event",
+        "operations", f"SELECT event, count(*) FROM {table} WHERE depot = '{depot}' AND day "
+        f"BETWEEN DATE '{a}' AND DATE '{b}' GROUP BY event ORDER BY event",
         sorted(rows.items()), among, "depot event",
     ))  # fmt: skip
     a, b = span(rng, 14)
@@ -763,8 +778,10 @@ class Hadoop:
     def __init__(self, work: Any, world: World) -> None:
         self.work, self.splits = work, splits(world)
         self.lines = sum(text.count("\n") for text in self.splits)
-        self.board = [(*row[:4], "" if row[4] is None else row[4]) for row in board_of(world.before)]
-        self.board = sorted("\t".join(map(str, row)) for row in self.board)
+        self.board = sorted(
+            "\t".join("" if cell is None else str(cell) for cell in row)
+            for row in board_of(world.before)
+        )
         self.maps = [self.run("map", text.splitlines()) for text in self.splits]
 
     def run(self, part: str, lines: list[str]) -> list[str]:

@@ -7,7 +7,6 @@ with s3a://.
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F

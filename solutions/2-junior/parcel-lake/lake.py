@@ -7,7 +7,6 @@ with s3a://.
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
@@ -51,16 +50,15 @@ def board(spark: SparkSession, lake: str, out: str) -> None:
     """
     ### BEGIN SOLUTION: count scans, legs and seconds, and let no task drown in unread labels
     scans = spark.read.parquet(lake).select("parcel", "depot", "event", "at")
-    journey = Window.partitionBy("parcel").orderBy("at")
-    before = F.lag("at").over(journey)
-    read_labels = scans.where("parcel is not null").withColumn("before", before)
+    before = F.lag("at").over(Window.partitionBy("parcel").orderBy("at"))
+    known = scans.where("parcel is not null").withColumn("before", before)
     unread = scans.where("parcel is null").withColumn("before", F.lit(None).cast("timestamp"))
+    legs = known.unionByName(unread)
     seconds = F.unix_timestamp("at") - F.unix_timestamp("before")
-    mean = F.floor(F.sum(seconds) / F.count("before"))
-    rows = read_labels.unionByName(unread).groupBy("depot", "event").agg(
+    rows = legs.groupBy("depot", "event").agg(
         F.count("*").alias("scans"),
         F.count("before").alias("legs"),
-        mean.alias("mean"),
+        F.floor(F.sum(seconds) / F.count("before")).alias("mean"),
     )
     rows.coalesce(1).write.mode("overwrite").json(out)
     ### END SOLUTION
