@@ -584,8 +584,8 @@ class Shelf:
         name = f"judge_{len(self.cloud.log)}"
         self.own_table("judge", name, parts)
         answer = self.ask(
-            "SELECT scan, parcel, depot, event, date_diff('second', TIMESTAMP '2026-01-01 00:00:00',"
-            f" at), battery, photo, day FROM judge.{name}", "judge",
+            "SELECT scan, parcel, depot, event, date_diff('second', DATE '2026-01-01', at), "
+            f"battery, photo, day FROM judge.{name}", "judge",
         )  # fmt: skip
         if answer.failed:
             return "unreadable"
