@@ -134,7 +134,9 @@ def shuffles() -> dict[str, list[int]]:
     every = records()
     return {
         "every scan, by label": tasks(label for label, _ in every),
-        "scans without a label\ngo round it": tasks(label for label, _ in every if label is not None),
+        "scans without a label\ngo round it": tasks(
+            label for label, _ in every if label is not None
+        ),
         "scans without a label\nget a key of their own": tasks(
             (label, 0 if label is not None else number % 64) for label, number in every
         ),
