@@ -43,7 +43,8 @@ def main(sql: str) -> int:
     for row in rows:
         print(*(cell.get("VarCharValue", "") for cell in row["Data"]), sep="\t")
     scanned = found["Statistics"]["DataScannedInBytes"]
-    print(f"{scanned:,} bytes scanned; at Larkmoor's size ${price(scanned):.6f}")
+    if scanned:
+        print(f"{scanned:,} bytes scanned; at Larkmoor's size ${price(scanned):.6f}")
     return 0
 
 

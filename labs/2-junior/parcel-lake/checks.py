@@ -45,7 +45,7 @@ def no_task_drowns(season):
     assert season.board == season.wanted, "the board is wrong. Which scans have an earlier one?"
     assert season.counted.read >= len(season.world.before), "no task of Spark read the lake"
     assert season.counted.worst <= 0.25, (
-        "one task reads more than a quarter of what its stage shuffles. Which key is its own?"
+        "one task reads more than a quarter of the records. Which key has a task to itself?"
     )
     for order in ("first", "board", "late"):
         assert season.left.counts[order].driver <= 65_536, (

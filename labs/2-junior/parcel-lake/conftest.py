@@ -37,6 +37,7 @@ LAST = FIRST + timedelta(days=DAYS - 1)
 FOUND = "2026-04-07"  # the day on which a handheld turns up behind a seat
 UNREAD = ("sorted", "held", "loaded")  # on a belt a label can lie face down
 REPORT = 24 << 10  # bytes that a task sends to the driver for telling how it went
+FEW = 2_000  # records below which nobody minds who reads them
 PATIENCE = 300  # seconds without an end after which a night is given up
 KINDS = {
     "scan": "string", "parcel": "bigint", "depot": "string", "event": "string", "at": "timestamp",
@@ -227,8 +228,8 @@ class Counts:
 
     @property
     def worst(self) -> float:
-        """The largest share that one task read of what its stage shuffled."""
-        return max((max(one) / sum(one) for one in self.shuffles if sum(one) >= 2_000), default=0.0)
+        """The largest share that one task read of what its stage shuffled; 1 if none shuffled."""
+        return max((max(one) / sum(one) for one in self.shuffles if sum(one) >= FEW), default=1.0)
 
 
 Order = dict[str, Any]

@@ -60,5 +60,5 @@ def board(spark: SparkSession, lake: str, out: str) -> None:
         F.count("before").alias("legs"),
         F.floor(F.sum(seconds) / F.count("before")).alias("mean"),
     )
-    rows.coalesce(1).write.mode("overwrite").json(out)
+    rows.write.mode("overwrite").json(out)
     ### END SOLUTION
