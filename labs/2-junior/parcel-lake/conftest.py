@@ -37,7 +37,7 @@ LAST = FIRST + timedelta(days=DAYS - 1)
 FOUND = "2026-04-07"  # the day on which a handheld turns up behind a seat
 UNREAD = ("sorted", "held", "loaded")  # on a belt a label can lie face down
 REPORT = 24 << 10  # bytes that a task sends to the driver for telling how it went
-FEW = 2_000  # records below which nobody minds who reads them
+FEW = 3_000  # records below which nobody minds who reads them
 PATIENCE = 300  # seconds without an end after which a night is given up
 KINDS = {
     "scan": "string", "parcel": "bigint", "depot": "string", "event": "string", "at": "timestamp",
