@@ -559,7 +559,8 @@ class Shelf:
         """Ask the learner's table how much there is."""
         table = f"{self.site['database']}.{self.site['table']}"
         return self.ask(
-            f"SELECT count(*), count(DISTINCT scan), count(parcel), min(day), max(day) FROM {table}"
+            "SELECT count(*), count(DISTINCT scan), count(parcel), count(event), min(day), max(day) "
+            f"FROM {table}"
         )
 
     def one_day(self, day: str) -> Answer:
@@ -572,7 +573,8 @@ class Shelf:
     def counted(self, truth: pd.DataFrame) -> list[list[str]]:
         """Return what the answer ought to be."""
         day, n = truth["day"], len(truth)
-        return [[str(n), str(n), str(int(truth["parcel"].notna().sum())), min(day), max(day)]]
+        labels = int(truth["parcel"].notna().sum())
+        return [[str(n), str(n), str(labels), str(n), min(day), max(day)]]
 
     def holds(self, objects: dict[str, bytes], truth: pd.DataFrame) -> str:
         """Say what is wrong with a lake, in a catalog of the judge's own: "", or one word."""
