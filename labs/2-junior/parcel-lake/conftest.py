@@ -559,8 +559,8 @@ class Shelf:
         """Ask the learner's table how much there is."""
         table = f"{self.site['database']}.{self.site['table']}"
         return self.ask(
-            "SELECT count(*), count(DISTINCT scan), count(parcel), count(event), min(day), max(day) "
-            f"FROM {table}"
+            "SELECT count(*), count(DISTINCT scan), count(parcel), count(event), min(day),"
+            f" max(day) FROM {table}"
         )
 
     def one_day(self, day: str) -> Answer:
