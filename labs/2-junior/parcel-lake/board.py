@@ -14,25 +14,22 @@ import sys
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-# TODO: a record that can be added to another one, and what adds
-raise NotImplementedError
-
 
 def mapped(lines: Iterable[str]) -> Iterator[str]:
     """Turn lines of legs into records."""
-    # TODO: depot and event are the key
+    # TODO: lines in, records out
     raise NotImplementedError
 
 
 def combined(lines: Iterable[str]) -> Iterator[str]:
     """Turn records into fewer records that say the same."""
-    # TODO: what goes out must be able to come in again
+    # TODO: records in, fewer records out
     raise NotImplementedError
 
 
 def reduced(lines: Iterable[str]) -> Iterator[str]:
     """Turn records into lines of the board."""
-    # TODO: only here may a mean be made
+    # TODO: records in, the board out
     raise NotImplementedError
 
 

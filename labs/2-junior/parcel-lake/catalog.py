@@ -33,7 +33,7 @@ def run(athena: Any, statement: str) -> None:
 
 def statements() -> list[str]:
     """Return what makes database and table, if they are not there, and registers every day."""
-    # TODO: three statements; the third one tells the catalog which days are there
+    # TODO: the statements, in order
     raise NotImplementedError
 
 

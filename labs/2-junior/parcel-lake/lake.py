@@ -16,18 +16,16 @@ RAW = "scan string, parcel bigint, depot string, event string, at string, batter
 
 def read(spark: SparkSession, paths: list[str]) -> DataFrame:
     """Read raw files as the lake's columns, and the day of each scan: whole lines only."""
-    raw = spark.read.schema(RAW).json(paths)
-    whole = raw.where("scan is not null and at is not null and photo is not null")
-    at = F.to_timestamp("at")
-    return whole.withColumn("at", at).withColumn("day", F.to_date("at"))
+    # TODO: what is whole, with a time and a day
+    raise NotImplementedError
 
 
 def ingest(spark: SparkSession, raw: str, new: list[str], lake: str) -> None:
     """Fold the files `new` of the folder `raw` into the lake, each scan once.
 
-    A day is a function of all raw files: it is made again from them, whole, or not at all.
+    It may die anywhere, and is then started again with the same words.
     """
-    # TODO: find the days that the new files touch, and make exactly those again
+    # TODO: fold the new files in
     raise NotImplementedError
 
 
@@ -37,5 +35,5 @@ def board(spark: SparkSession, lake: str, out: str) -> None:
     `scans`; `legs`, how many of them have an earlier scan of the same parcel; `mean`, the seconds
     between the two on the average, rounded down, null where there is no leg.
     """
-    # TODO: count scans, legs and seconds, and let no task drown in unread labels
+    # TODO: count scans and legs, and say what a leg takes
     raise NotImplementedError

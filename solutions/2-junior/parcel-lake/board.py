@@ -14,30 +14,10 @@ import sys
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-### BEGIN SOLUTION: a record that can be added to another one, and what adds
-Sums = tuple[int, int, int]  # scans, legs, seconds
-
-
-def record(key: str, sums: Sums) -> str:
-    """Write a record."""
-    return f"{key}\t{','.join(map(str, sums))}"
-
-
-def added(lines: Iterable[str]) -> Iterator[tuple[str, Sums]]:
-    """Add up records that have the same key; they come in the order of their keys."""
-    pairs = (line.rstrip("\n").split("\t") for line in lines)
-    for key, group in groupby(pairs, key=lambda pair: pair[0]):
-        columns = zip(*(map(int, value.split(",")) for _, value in group), strict=True)
-        scans, legs, seconds = (sum(column) for column in columns)
-        yield key, (scans, legs, seconds)
-
-
-### END SOLUTION
-
 
 def mapped(lines: Iterable[str]) -> Iterator[str]:
     """Turn lines of legs into records."""
-    ### BEGIN SOLUTION: depot and event are the key
+    ### BEGIN SOLUTION: lines in, records out
     for line in lines:
         depot, event, seconds = line.rstrip("\n").split("\t")
         yield record(f"{depot}/{event}", (1, 1, int(seconds)) if seconds else (1, 0, 0))
@@ -46,7 +26,7 @@ def mapped(lines: Iterable[str]) -> Iterator[str]:
 
 def combined(lines: Iterable[str]) -> Iterator[str]:
     """Turn records into fewer records that say the same."""
-    ### BEGIN SOLUTION: what goes out must be able to come in again
+    ### BEGIN SOLUTION: records in, fewer records out
     for key, sums in added(lines):
         yield record(key, sums)
     ### END SOLUTION
@@ -54,11 +34,25 @@ def combined(lines: Iterable[str]) -> Iterator[str]:
 
 def reduced(lines: Iterable[str]) -> Iterator[str]:
     """Turn records into lines of the board."""
-    ### BEGIN SOLUTION: only here may a mean be made
+    ### BEGIN SOLUTION: records in, the board out
     for key, (scans, legs, seconds) in added(lines):
         depot, event = key.split("/")
         mean = str(seconds // legs) if legs else ""
         yield f"{depot}\t{event}\t{scans}\t{legs}\t{mean}"
+
+
+def record(key: str, sums: tuple[int, int, int]) -> str:
+    """Write a record."""
+    return f"{key}\t{','.join(map(str, sums))}"
+
+
+def added(lines: Iterable[str]) -> Iterator[tuple[str, tuple[int, int, int]]]:
+    """Add up records that have the same key; they come in the order of their keys."""
+    pairs = (line.rstrip("\n").split("\t") for line in lines)
+    for key, group in groupby(pairs, key=lambda pair: pair[0]):
+        columns = zip(*(map(int, value.split(",")) for _, value in group), strict=True)
+        scans, legs, seconds = (sum(column) for column in columns)
+        yield key, (scans, legs, seconds)
     ### END SOLUTION
 
 

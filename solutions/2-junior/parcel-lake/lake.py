@@ -16,18 +16,21 @@ RAW = "scan string, parcel bigint, depot string, event string, at string, batter
 
 def read(spark: SparkSession, paths: list[str]) -> DataFrame:
     """Read raw files as the lake's columns, and the day of each scan: whole lines only."""
+    ### BEGIN SOLUTION: what is whole, with a time and a day
     raw = spark.read.schema(RAW).json(paths)
     whole = raw.where("scan is not null and at is not null and photo is not null")
     at = F.to_timestamp("at")
     return whole.withColumn("at", at).withColumn("day", F.to_date("at"))
+    ### END SOLUTION
 
 
 def ingest(spark: SparkSession, raw: str, new: list[str], lake: str) -> None:
     """Fold the files `new` of the folder `raw` into the lake, each scan once.
 
-    A day is a function of all raw files: it is made again from them, whole, or not at all.
+    It may die anywhere, and is then started again with the same words.
     """
-    ### BEGIN SOLUTION: find the days that the new files touch, and make exactly those again
+    ### BEGIN SOLUTION: fold the new files in
+    # A day is a function of all raw files: it is made again from them, whole, or not at all.
     days = [row.day for row in read(spark, new).select("day").distinct().collect()]
     every = [os.path.join(raw, name) for name in sorted(os.listdir(raw))]
     scans = read(spark, every).where(F.col("day").isin(days)).dropDuplicates(["scan"])
@@ -48,7 +51,7 @@ def board(spark: SparkSession, lake: str, out: str) -> None:
     `scans`; `legs`, how many of them have an earlier scan of the same parcel; `mean`, the seconds
     between the two on the average, rounded down, null where there is no leg.
     """
-    ### BEGIN SOLUTION: count scans, legs and seconds, and let no task drown in unread labels
+    ### BEGIN SOLUTION: count scans and legs, and say what a leg takes
     scans = spark.read.parquet(lake).select("parcel", "depot", "event", "at")
     before = F.lag("at").over(Window.partitionBy("parcel").orderBy("at"))
     known = scans.where("parcel is not null").withColumn("before", before)
