@@ -13,9 +13,11 @@ from typing import Any
 SERVICES = ("s3", "iam", "sts", "kms", "secretsmanager")
 
 
-@cache
 def core() -> Any:
-    """Return a session of botocore that knows no profile and reads no file of the user's."""
+    """Return a session of botocore that knows no profile and reads no file of the user's.
+
+    A new one each time: what makes a client of S3 changes the models that its session has loaded.
+    """
     import botocore.session
 
     return botocore.session.Session({
