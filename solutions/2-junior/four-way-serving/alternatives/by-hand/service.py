@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import legacy
@@ -78,7 +79,9 @@ class Replica:
     """One process behind the balancer."""
 
     def __init__(self) -> None:
-        self.places = asyncio.Semaphore(int(os.environ.get("LARKMOOR_AT_ONCE", "8")))
+        places = int(os.environ.get("LARKMOOR_AT_ONCE", "8"))
+        self.places = asyncio.Semaphore(places)
+        self.pool = ThreadPoolExecutor(places)  # asyncio's own has cores + 4, too few
         self.scorer: Scorer | None = None
         self.told = self.noes = 0
         self.server: Server | None = None
@@ -120,7 +123,8 @@ class Replica:
             if self.scorer is None:
                 return refusal(503, "model")
             try:
-                found: Response = await asyncio.to_thread(act, body, self.scorer)
+                loop = asyncio.get_running_loop()
+                found: Response = await loop.run_in_executor(self.pool, act, body, self.scorer)
             except Refused as error:
                 return refusal(422, error.field)
             except (UnicodeDecodeError, ValueError):
