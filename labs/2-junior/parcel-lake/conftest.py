@@ -235,6 +235,12 @@ class Counts:
 Order = dict[str, Any]
 
 
+def last_line(text: str) -> str:
+    """Return what a program that failed said last: of a traceback, the error."""
+    lines = text.strip().splitlines() or ["it said nothing"]
+    return lines[-1][-200:]
+
+
 class Nights:
     """Worlds in two sessions of Spark: the first one dies over the first world."""
 
@@ -314,8 +320,8 @@ class Nights:
             program.box.signal(program.pid, signal.SIGKILL, group=True)
             program.kill()
         if not kill and program.poll() != 0 and not self.work.files("done/*.json"):
-            text = program.output().decode(errors="replace").strip()
-            raise LearnerError("Stopped", f"a night never began: {text[-200:]}")
+            text = last_line(program.output().decode(errors="replace"))
+            raise LearnerError("Stopped", f"a night never began: {text}")
         self.settle(orders)
 
     def settle(self, orders: list[Order]) -> None:
@@ -794,7 +800,7 @@ class Hadoop:
         code, out = program.wait(PATIENCE), program.output().decode(errors="replace")
         if code:
             kind = "NotImplementedError" if "NotImplementedError" in out else "RuntimeError"
-            raise LearnerError(kind, out[-200:], f"board.py {part}")
+            raise LearnerError(kind, last_line(out), f"board.py {part}")
         return out.splitlines()
 
     def mapped(self, combined: int) -> list[str]:
