@@ -140,6 +140,20 @@ def test_a_file_that_is_not_what_the_table_says(lake) -> None:
     assert "incompatible with type text" in lake.reason("SELECT id FROM typed")
 
 
+def test_a_fraction_is_no_whole_number(lake) -> None:
+    """Parquet stores what it was given: a DOUBLE is no bigint, whatever the catalog says."""
+    lake.rows("CREATE TABLE priced WITH (format='PARQUET', external_location='s3://lake/priced/') "
+              "AS SELECT CAST(1.5 AS double) AS price, CAST(2 AS integer) AS n")
+    for name, kinds in (("asked", "price bigint"), ("wider", "price double, n bigint"),
+                        ("approximate", "n double")):
+        lake.rows(f"CREATE EXTERNAL TABLE {name} ({kinds}) STORED AS PARQUET "
+                  "LOCATION 's3://lake/priced/'")
+    assert lake.reason("SELECT price FROM asked").startswith(
+        "HIVE_BAD_DATA: Field price's type DOUBLE in parquet file s3://lake/priced/")
+    assert lake.rows("SELECT price, n FROM wider") == [["1.5", "2"]]
+    assert lake.rows("SELECT n FROM approximate") == [["2.0"]]
+
+
 # ---------------------------------------------------------------- statements
 
 

@@ -134,7 +134,7 @@ def _group(fields: dict[str, str], stored: dict[str, str], files: list[File]) ->
             cells.append(f"CAST(NULL AS {kind}) AS {name(column)}")
             continue
         there = fields[spelled[column]]
-        if _class(there) != _class(kind):
+        if not _reads(_class(there), _class(kind)):
             raise QueryError(
                 "HIVE_BAD_DATA",
                 f"Field {column}'s type {there} in parquet file {files[0].origin} is incompatible "
@@ -145,19 +145,28 @@ def _group(fields: dict[str, str], stored: dict[str, str], files: list[File]) ->
     return f"SELECT {shown} FROM read_parquet({_paths(files)}, filename=true)"
 
 
+def _reads(there: str, wanted: str) -> bool:
+    """Return whether a column of one class can be read as another."""
+    numbers = ("integer", "decimal", "float")
+    if there in numbers and wanted in numbers:
+        return wanted != "integer" or there == "integer"
+    return there == wanted
+
+
 def _class(kind: str) -> str:
     """Return which types may stand for each other."""
     kind = kind.upper()
     if kind.endswith("]"):
         return "array"
     for start, found in (
-        ("STRUCT", "row"), ("MAP", "map"), ("DECIMAL", "number"), ("TIMESTAMP", "timestamp"),
+        ("STRUCT", "row"), ("MAP", "map"), ("DECIMAL", "decimal"), ("TIMESTAMP", "timestamp"),
         ("TEXT", "text"), ("VARCHAR", "text"), ("CHAR", "text"), ("BOOL", "boolean"),
         ("DATE", "date"), ("TIME", "time"), ("BLOB", "bytes"), ("VARBINARY", "bytes"),
+        ("FLOAT", "float"), ("DOUBLE", "float"), ("REAL", "float"),
     ):
         if kind.startswith(start):
             return found
-    return "number"
+    return "integer"
 
 
 # ---------------------------------------------------------------- text
