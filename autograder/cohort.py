@@ -22,7 +22,7 @@ from autograder.channel import Found
 from autograder.court import Court, Job
 from autograder.errors import GraderError, LadderError, SubmissionError, UsageError
 from autograder.manifest import Course, Lab
-from autograder.sandbox import Launcher, own_slot
+from autograder.sandbox import Launcher, Slot, own_slot
 from autograder.seeds import desk_seed, epoch, grading_seeds
 from autograder.submission import Submission
 from autograder.verdict import ENGINE, LabResult
@@ -270,17 +270,6 @@ def open_launcher(lab: Lab, plan: Plan) -> Launcher:
     """Return a launcher for the learner's side of a lab."""
     kind: Any = lab.launcher
     return Launcher(kind, lab.preloaded(), plan.mode, binds=[*plan.binds, *lab.shown()])
-
-
-class Slot:
-    """The boxes of one thread: those of several threads run side by side, each as another user."""
-
-    def __init__(self, launcher: Launcher, slot: int) -> None:
-        self.launcher, self.slot = launcher, slot
-
-    def open(self, files: Any, limits: Any) -> Any:
-        """Open a sandbox in this slot."""
-        return self.launcher.open(files, limits, slot=self.slot)
 
 
 def _outcome(

@@ -18,7 +18,7 @@ import msgspec
 from autograder.court import Court, Job, unpacked
 from autograder.errors import GraderError, LadderError, SubmissionError
 from autograder.manifest import Lab, load_course
-from autograder.sandbox import Launcher, Layers, detect, own_slot
+from autograder.sandbox import Launcher, Layers, Slot, detect, own_slot
 from autograder.sandbox.confinement import packages
 from autograder.sandbox.layers import STATE
 from autograder.submission import Submission
@@ -121,7 +121,7 @@ def _once(order: Order, body: bytes, mode: str, layers: tuple[str, ...]) -> LabR
             Submission(order.lab, order.learner, files, order.time, order.path), order.seeds,
             order.desk_seed, order.sealed, order.epoch, mode, layers, slot=slot,
         )  # fmt: skip
-        return hall.court.judge(job, Boxes(hall.launcher, slot))
+        return hall.court.judge(job, Slot(hall.launcher, slot))
 
 
 def _walls() -> Layers:
@@ -142,17 +142,6 @@ def _one_at_a_time() -> Iterator[None]:
             STATE.mkdir(parents=True, exist_ok=True)
             fcntl.flock(stack.enter_context(open(STATE / "layers.lock", "w")), fcntl.LOCK_EX)
         yield
-
-
-class Boxes:
-    """The boxes of one job, each opened in its slot."""
-
-    def __init__(self, launcher: Launcher, slot: int) -> None:
-        self.launcher, self.slot = launcher, slot
-
-    def open(self, files: Any, limits: Any) -> Any:
-        """Open a sandbox in this slot."""
-        return self.launcher.open(files, limits, slot=self.slot)
 
 
 class Hall:

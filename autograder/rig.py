@@ -18,7 +18,7 @@ from typing import Any
 from autograder.court import Court, Job
 from autograder.lies import RECORDED
 from autograder.manifest import Lab
-from autograder.sandbox import Box, Launcher, Limits, own_slot
+from autograder.sandbox import Box, Launcher, Limits, Slot, own_slot
 from autograder.seeds import desk_seed, epoch, grading_seeds
 from autograder.submission import Submission
 from autograder.verdict import CheckResult, LabResult, Verdict
@@ -156,18 +156,6 @@ def _with(result: LabResult, checks: tuple[CheckResult, ...]) -> LabResult:
     return LabResult(
         **{f: getattr(result, f) for f in result.__struct_fields__ if f != "checks"}, checks=checks
     )
-
-
-@dataclass
-class Slot:
-    """The boxes of one launcher, with a user id of their own."""
-
-    launcher: Launcher
-    number: int
-
-    def open(self, files: Mapping[str, bytes], limits: Limits) -> Box:
-        """Open a sandbox."""
-        return self.launcher.open(files, limits, slot=self.number)
 
 
 @dataclass

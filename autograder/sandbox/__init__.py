@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from autograder.sandbox.box import Box
 from autograder.sandbox.confine import confine
-from autograder.sandbox.launcher import Launcher
+from autograder.sandbox.launcher import Launcher, Slot
 from autograder.sandbox.layers import Layers, Missing, detect
 from autograder.sandbox.limits import DESK, Limits, Usage
 from autograder.sandbox.slots import own_slot
 
 __all__ = [
-    "DESK", "Box", "Launcher", "Layers", "Limits", "Missing", "Usage", "confine", "detect",
+    "DESK", "Box", "Launcher", "Layers", "Limits", "Missing", "Slot", "Usage", "confine", "detect",
     "own_slot",
 ]  # fmt: skip

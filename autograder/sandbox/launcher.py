@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -174,3 +175,15 @@ def best() -> str:
     from autograder.sandbox.layers import detect  # it opens boxes itself
 
     return detect().mode
+
+
+@dataclass(frozen=True)
+class Slot:
+    """The boxes of one launcher in one slot: those of several run side by side, each as a user."""
+
+    launcher: Launcher
+    number: int
+
+    def open(self, files: Mapping[str, bytes], limits: Limits) -> Box:
+        """Open a sandbox in this slot."""
+        return self.launcher.open(files, limits, slot=self.number)
