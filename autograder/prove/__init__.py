@@ -81,13 +81,14 @@ def spot_check(one: Trial, known: Proof, commit: str) -> None:
     for mutant, dead in zip(chosen, killed_among(one, chosen), strict=True):
         if dead == ((mutant.file, mutant.line, mutant.change) in lived):
             state = "killed now, survived before" if dead else "survives now, killed before"
-            one.wrong.append(f"mutant {mutant.file}:{mutant.line} ({mutant.change}): {state}")
+            one.blame(f"mutant {mutant.file}:{mutant.line} ({mutant.change}): {state}")
     one.tell("spot-checked against the table")
 
 
 def _again(one: Trial, mistake: Mistake) -> None:
     own = one.rig.judge(one.tasks(mistake.say, swapped(one.texts, mistake), 2))
-    one.wrong += filter(None, [disagreement(mistake, r) for r in own])
+    for text in filter(None, [disagreement(mistake, r) for r in own]):
+        one.blame(text)
 
 
 def repeated(one: Trial, times: int) -> None:
@@ -100,7 +101,7 @@ def repeated(one: Trial, times: int) -> None:
         ends = {tuple((c.name, c.verdict) for c in r.checks) for r in results}
         if len(ends) > 1:
             names = {c for end in ends for c in end if any(c not in other for other in ends)}
-            one.wrong.append(f"{name} ends differently: {sorted(f'{n} {v}' for n, v in names)}")
+            one.blame(f"{name} ends differently: {sorted(f'{n} {v}' for n, v in names)}")
         one.tell(f"{name}: {len(ends)} outcome{'s' * (len(ends) > 1)} in {times} runs")
 
 

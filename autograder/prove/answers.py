@@ -26,7 +26,7 @@ def starter(one: Trial) -> None:
     result = one.rig.judge([Task("starter", files)])[0]
     one.sound("starter", [result])
     if result.points:
-        one.wrong.append(f"the starter earns {result.points:g} points: {earned(result)}")
+        one.blame(f"the starter earns {result.points:g} points: {earned(result)}")
     one.tell(f"starter: {result.points:g} of {result.possible:g}")
 
 
@@ -38,10 +38,9 @@ def solutions(one: Trial, seeds: int, only: bool = False) -> None:
     for name, texts in named.items():
         results = one.rig.judge(one.tasks(name, texts, seeds))
         lost = _lost(results)
-        one.wrong += [f"{name} does not pass {check}: {why}" for check, why in lost.items()]
         one.tell(f"{name}: {'not ' * bool(lost)}everything on {seeds} seeds")
-        for check, why in lost.items():  # now, and not after the hour that the rest may take
-            one.tell(f"  {check}: {why}")
+        for check, why in lost.items():
+            one.blame(f"{name} does not pass {check}: {why}")
 
 
 def _lost(results: Sequence[LabResult]) -> dict[str, str]:
@@ -63,14 +62,18 @@ def caught(one: Trial, seeds: int, full: int) -> None:
     All checks are judged on `full` seeds, the named ones on `seeds`: they must fail on each.
     """
     made = {m.say: (m, _tasks_of(one, m, seeds, full)) for m in one.mistakes.mistake}
-    results = iter(one.rig.judge([task for _, tasks in made.values() for task in tasks]))
+    every = [task for _, tasks in made.values() for task in tasks]
+    results = one.rig.each(every, one.rig.judge_one)
     for mistake, tasks in made.values():
         own = [next(results) for _ in tasks]
         if one.sound(mistake.say, own):
             found = dict.fromkeys(disagreement(mistake, result) for result in own)
-            one.wrong += [text for text in found if text]
+            for text in filter(None, found):
+                one.blame(text)
     failed = {name for m in one.mistakes.mistake for name in m.fails}
-    one.wrong += [f"no mistake fails {name}" for name in one.points if name not in failed]
+    for name in one.points:
+        if name not in failed:
+            one.blame(f"no mistake fails {name}")
     one.tell(f"{len(made)} mistakes: all checks on {full} seeds, the named ones on {seeds}")
 
 

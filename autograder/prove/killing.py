@@ -25,9 +25,9 @@ def mutated(one: Trial, sample: int = SAMPLE) -> tuple[int, int, list[Survivor]]
     killed = len(made) - len(alive)
     one.tell(f"{killed} of {counted} mutants killed")
     if counted and killed < KILLED * counted:
-        one.wrong.append(f"{killed} of {counted} mutants are killed: {KILLED:.0%} are wanted")
+        one.blame(f"{killed} of {counted} mutants are killed: {KILLED:.0%} are wanted")
     if not made and len(one.mistakes.mistake) < 10:
-        one.wrong.append("nothing here can be mutated: 10 mistakes instead of 5 are wanted")
+        one.blame("nothing here can be mutated: 10 mistakes instead of 5 are wanted")
     return counted, killed, survivors
 
 

@@ -52,7 +52,7 @@ def _all_lies(
     for name, result in zip(made, results, strict=True):
         if one.sound(f"{what} {name}", [result]) and result.points > SHARE * one.total:
             of = f"{result.points:g} of {one.total:g}"
-            one.wrong.append(f"{what} {name!r} earns {of} points: {earned(result)}")
+            one.blame(f"{what} {name!r} earns {of} points: {earned(result)}")
         best = max(best, result.points / one.total)
     one.tell(f"{len(made)} kinds of {what}: {best:.0%} at best")
     return best, len(made)
@@ -100,7 +100,7 @@ def _lies_alone(one: Trial, seen: Mapping[str, str], count: int) -> int:
     for task, result in zip(tasks, one.rig.judge(tasks), strict=True):
         gained = [c.name for c in result.checks if c.earned and c.name in task.only]
         if one.sound(f"liar {task.name}", [result]) and gained:
-            one.wrong.append(
+            one.blame(
                 f"liar {task.name} earns what it does not deserve: {', '.join(gained)}"
             )
     one.tell(f"{len(tasks)} liars alone among right answers")

@@ -48,12 +48,17 @@ class Trial:
             for number in range(0, seeds, 2)
         ]
 
+    def blame(self, text: str) -> None:
+        """Note what is wrong, and tell it now, not after the hour that the rest may take."""
+        self.wrong.append(text)
+        self.tell(f"  {text}")
+
     def sound(self, name: str, results: Sequence[LabResult]) -> bool:
         """Note what the grader itself failed at; tell whether there was nothing."""
         for result in results:
             for one in result.checks:
                 if one.verdict is Verdict.UNGRADED:
-                    self.wrong.append(f"{name}: {one.name} was not graded: {one.message}")
+                    self.blame(f"{name}: {one.name} was not graded: {one.message}")
                     return False
         return True
 

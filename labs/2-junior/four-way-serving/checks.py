@@ -149,7 +149,7 @@ def rolls_without_a_failure(street, traffic):
 def sheds_what_it_cannot_serve(street, forty, rng):
     """With every place taken, further requests hear 429 at once, and places are given back."""
     at_once = int(rng.integers(4, 9))
-    _, port = street.serve(at_once=at_once)
+    program, port = street.serve(at_once=at_once)
     slow = [one | {"load_pct": None} for one in forty]
     street.board.open.clear()
     taken = [street.send(port, fields) for fields in slow[:at_once]]
@@ -182,7 +182,9 @@ def sheds_what_it_cannot_serve(street, forty, rng):
     for line in gone:
         line.close()
     street.board.open.set()
-    assert street.settles(port), "a place was not given back after its client had gone"
+    settled = street.settles(port)
+    assert program.poll() is None, "the service ended when its clients went away"
+    assert settled, "a place was not given back after its client had gone"
     for fields in forty:
         assert street.right(street.score(port, fields), fields), "after the storm a request failed"
 

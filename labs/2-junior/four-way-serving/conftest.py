@@ -550,7 +550,7 @@ class Street:
 
     def settles(self, port: int) -> bool:
         """Wait until nobody asks the board any more and a place is free."""
-        until = time.monotonic() + PATIENCE / 4
+        until = time.monotonic() + PATIENCE / 2
         fields = parcels(self.truth.seed, 1, "again")[0] | {"load_pct": 1}
         while time.monotonic() < until:
             if self.score(port, fields).status == 200 and not self.board.waiting:
