@@ -78,6 +78,8 @@ def build(
         show(place, path, linux.NOSUID | linux.NODEV | linux.NOEXEC)
     if not os.path.exists(place + "/tmp"):
         os.symlink(SCRATCH, place + "/tmp")
+    if not os.path.lexists(place + "/opt"):  # containers' /opt/ml lies among a program's files
+        os.symlink(DESK + "/opt", place + "/opt")
     linux.restrict_mount(place, linux.RDONLY)
     linux.pivot(place)
 

@@ -67,7 +67,8 @@ from infra.cloud.fixtures import allow, private_cloud
 def cloud(work):
     with private_cloud(work.listen(0), run=work.room) as made:
         trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow",
-            "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}]}
+            "Action": "sts:AssumeRole", "Principal":
+            {"Service": ["lambda.amazonaws.com", "sagemaker.amazonaws.com"]}}]}
         made.role("runner", trust, [allow(["*"])])
         made.bucket("parcels")
         work.env.update(made.env(made.identity("ann", [allow(["*"])])))
@@ -187,6 +188,91 @@ boto3.client("lambda").create_function(
 @pytest.mark.parametrize("mode", MODES)
 def test_a_function_runs_in_a_room_of_the_graders(judged: Judge, mode: str) -> None:
     result = judged(mode, CALLED, DEPLOYS)
+    assert [c.verdict for c in result.checks] == [Verdict.PASSED], result.checks
+
+
+TRAINED = """
+TRAIN = '''#!/usr/bin/env python
+import json, os, pathlib
+days, model = pathlib.Path(CHANNEL, "days"), pathlib.Path(MODEL, "mean.json")
+found = [float(x) for x in days.read_text().split()]
+model.write_text(json.dumps(sum(found) / len(found)))
+'''
+SERVE = '''#!/usr/bin/env python
+import http.server, os
+MEAN = open(MODEL + "/mean.json", "rb").read()
+class Server(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(MEAN)))
+        self.end_headers()
+        self.wfile.write(MEAN)
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+http.server.ThreadingHTTPServer(("127.0.0.1", 8080), Server).serve_forever()
+'''
+
+@check(points=1, observes="cloud")
+def serves(work, cloud):
+    \"\"\"It trains a model on the bucket's days and serves it.\"\"\"
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in (("train", TRAIN), ("serve", SERVE)):
+            path = os.path.join(folder, name)
+            with open(path, "w") as file:
+                file.write(text)
+            os.chmod(path, 0o755)
+        cloud.image("mean", folder)
+        program = work.run("main.py")
+        assert program.wait() == 0, f"it said {program.output()[-2000:]!r}"
+        found = cloud.client("sagemaker-runtime").invoke_endpoint(EndpointName="mean", Body=b"1")
+        said = found["Body"].read()
+    assert said == b"2.5", f"it said {said!r}"
+"""
+TRAINS = """
+import time, boto3
+boto3.client("s3").put_object(Bucket="parcels", Key="days/days", Body=b"1 2 3 4")
+role, sm = "arn:aws:iam::123456789012:role/runner", boto3.client("sagemaker")
+image = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/mean:latest"
+one = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
+source = {"S3DataType": "S3Prefix", "S3Uri": "s3://parcels/days/"}
+sm.create_training_job(
+    TrainingJobName="mean", RoleArn=role, ResourceConfig=one,
+    AlgorithmSpecification={"TrainingImage": image, "TrainingInputMode": "File"},
+    InputDataConfig=[{"ChannelName": "train", "DataSource": {"S3DataSource": source}}],
+    OutputDataConfig={"S3OutputPath": "s3://parcels/out"},
+    StoppingCondition={"MaxRuntimeInSeconds": 600})
+quick = {"Delay": 1, "MaxAttempts": 60}
+while True:
+    done = sm.describe_training_job(TrainingJobName="mean")
+    if done["TrainingJobStatus"] != "InProgress":
+        break
+    time.sleep(0.1)
+assert done["TrainingJobStatus"] == "Completed", done.get("FailureReason")
+model = done["ModelArtifacts"]["S3ModelArtifacts"]
+sm.create_model(ModelName="mean", ExecutionRoleArn=role,
+                PrimaryContainer={"Image": image, "ModelDataUrl": model})
+sm.create_endpoint_config(EndpointConfigName="mean", ProductionVariants=[
+    {"VariantName": "v", "ModelName": "mean", "InstanceType": "ml.m5.large",
+     "InitialInstanceCount": 1}])
+sm.create_endpoint(EndpointName="mean", EndpointConfigName="mean")
+sm.get_waiter("endpoint_in_service").wait(EndpointName="mean", WaiterConfig=quick)
+"""
+
+
+CONTRACT = {"CHANNEL": "'/opt/ml/input/data/train'", "MODEL": "'/opt/ml/model'"}
+VARIABLES = {
+    "CHANNEL": "os.environ['SM_CHANNEL_TRAIN']", "MODEL": "os.environ['SM_MODEL_DIR']"
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_model_is_trained_and_served_in_rooms_of_the_graders(judged: Judge, mode: str) -> None:
+    """Where a room has no root of its own, programs find their folders by the variables only."""
+    checks = TRAINED
+    for name, where in (CONTRACT if mode in OWN_ROOT else VARIABLES).items():
+        checks = checks.replace(f"{name}, ", f"{where}, ").replace(f"{name} +", f"{where} +")
+    result = judged(mode, checks, TRAINS)
     assert [c.verdict for c in result.checks] == [Verdict.PASSED], result.checks
 
 
