@@ -39,6 +39,10 @@ UNREAD = ("sorted", "held", "loaded")  # on a belt a label can lie face down
 REPORT = 24 << 10  # bytes that a task sends to the driver for telling how it went
 FEW = 3_000  # records below which nobody minds who reads them
 PATIENCE = 300  # seconds without an end after which a night is given up
+ORDERS = {  # what a learner is told about an order that did not end well
+    "calm": "ingest, in a quiet night", "first": "ingest, again after a death",
+    "late": "ingest, with the late file", "board": "board",
+}
 KINDS = {
     "scan": "string", "parcel": "bigint", "depot": "string", "event": "string", "at": "timestamp",
     "battery": "int", "photo": "string", "day": "date",
@@ -336,7 +340,8 @@ class Nights:
                 end = {"error": "Stopped", "text": "its process ended"}
             self.left[n].ends.pop(name, None)
             if end.get("error"):
-                self.left[n].ends[name] = LearnerError(str(end["error"]), str(end["text"]), name)
+                where = ORDERS.get(name, name)
+                self.left[n].ends[name] = LearnerError(str(end["error"]), str(end["text"]), where)
             self.left[n].counts[name] = counted.get(number, Counts())
         for path in [*log, *self.work.files("done/*")]:
             self.work.remove(path)
