@@ -5,26 +5,24 @@ from autograder import check
 
 @check(observes="artifact")
 def can_be_carried_out(plans):
-    """Both plans can be read, and ask the provider for no more than it will give."""
+    """The first plan can be read, and asks the provider for no more than it will give."""
     assert plans.can_be_carried_out("plan"), (
         "plan.json cannot be carried out. What does play.py say of it?"
-    )
-    assert plans.can_be_carried_out("replan"), (
-        "replan.json cannot be carried out after the news. Which quota was refused?"
     )
 
 
 @check(points=2, observes="returned")
 def loads_by_hand(work, by_hand):
     """Offered loads of the busiest hour, and Erlang's chance to wait, for weeks never seen."""
-    loads = work.offered_load(by_hand.world)
-    assert set(loads) == set(by_hand.loads), (
-        "offered_load answers for north and south intake, north and south solve, and roads"
-    )
-    for name in by_hand.loads:
-        assert by_hand.close(loads[name], by_hand.loads[name]), (
-            "an offered load is wrong. Orders of which hour, times the seconds of which stage?"
+    for world, wanted in by_hand.weeks:
+        loads = work.offered_load(world)
+        assert set(loads) == set(wanted), (
+            'the keys of offered_load are "north intake", "north solve", the south\'s, and "roads"'
         )
+        for name in wanted:
+            assert by_hand.close(loads[name], wanted[name]), (
+                "an offered load is wrong. Orders of which hour and region, times which seconds?"
+            )
     for servers, load in by_hand.pools:
         assert by_hand.close(work.p_wait(servers, load), by_hand.chance(servers, load)), (
             "p_wait is not Erlang's C. Does yours hold for one server, and for four hundred?"
@@ -48,7 +46,10 @@ def holds_at_its_price(plans):
 
 @check(points=1, observes="artifact", must=True, after="can_be_carried_out")
 def five_lines(plans):
-    """The second plan differs from the first in one to five lines, however they are laid out."""
+    """The second plan can be carried out, and one to five lines differ, however laid out."""
+    assert plans.can_be_carried_out("replan"), (
+        "replan.json cannot be carried out after the news. Which quota was refused?"
+    )
     assert plans.changed_lines() > 0, "the second plan is the first. Have you read the news?"
     assert plans.changed_lines() <= 5, (
         "more than five lines are changed. What could the first plan have asked for already?"
@@ -79,7 +80,7 @@ def retries_feed_no_fire(plans):
 
 @check(points=3, observes="returned", after="holds_after_the_news")
 def table_is_right(work, defence):
-    """What seven changes would do to p99, losses and cost is within 5 % of the judge's."""
+    """What seven changes would do to p99, losses and cost is within 2 % of the judge's."""
     found = work.table(defence.world, defence.plan, defence.futures)
     assert set(found) == set(defence.table), "the table has the seven rows of the brief"
     for name in defence.table:

@@ -30,7 +30,7 @@ WINDOWS = ("night", "day", "evening", "campaign")
 INTAKE, SOLVE = 0, 1
 ALARM = 300.0  # seconds between two looks of the autoscaler
 SAMPLE = 900.0  # seconds between two points of a series
-TICK, BOOTED, DONE, CALLED, AGAIN, OUTAGE, PLANNED, TAKEN, SEEN = range(9)
+TICK, BOOTED, DONE, CALLED, AGAIN, OUTAGE, DROUGHT, PLANNED, TAKEN, SEEN = range(10)
 
 
 # ---------------------------------------------------------------- the calendar
@@ -215,8 +215,8 @@ class Draws:
         self.spot = np.random.Generator(np.random.PCG64DXSM([future, 3]))
 
     def _troubles(self, world: World, rng: np.random.Generator) -> None:
-        """Zones that are lost and hours in which the road service hangs."""
-        outages, brownouts = world["outages"], world["brownouts"]
+        """Zones that are lost, hours without spot, and hours in which the road service hangs."""
+        outages, brownouts, spot = world["outages"], world["brownouts"], world["spot"]
         lots = rng.random(8)
         self.outages: list[tuple[float, float, int, int]] = []
         if "always" in outages:
@@ -225,6 +225,11 @@ class Draws:
             start = lots[1] * (WEEK - 4 * HOUR)
             span = HOUR * _between(outages["hours"], lots[2])
             self.outages = [(start, start + span, int(lots[3] >= world["north"]), int(lots[4] * 3))]
+        self.droughts: list[tuple[float, float]] = []
+        if lots[5] < spot["drought"]["chance"]:  # everybody's campaign is on that evening
+            start = (world["campaign"]["starts"] + 2 * lots[6]) * HOUR
+            stop = start + HOUR * spot["drought"]["hours"]
+            self.droughts = [(start, stop)]
         self.brownouts: list[tuple[float, float, float]] = []  # start, end if left alone, badness
         for _ in range(brownouts["most"]):
             day, hour, long, bad, happens = rng.random(5)
@@ -236,7 +241,6 @@ class Draws:
             start = (world["campaign"]["starts"] + 1) * HOUR
             self.brownouts = [(start, start + 60 * brownouts["sure"], brownouts["hang"][1])]
         self.brownouts.sort()
-
 
 
 # ---------------------------------------------------------------- what comes out
@@ -362,6 +366,7 @@ class Run:
         self.waits: dict[str, list[float]] = {name: [] for name in RESOURCES}
         self.out = Outcome(slots=sum(draws.slot), tours=n - sum(draws.slot))
         self.dark = [[False] * ZONES for _ in (0, 1)]
+        self.dry = False
 
     def push(self, when: float, kind: int, what: Any = None, life: int = 0) -> None:
         """Plan an event; equal moments come in the order in which they were planned."""
@@ -401,6 +406,8 @@ class Run:
                 self._follow(what, now)
             elif kind == OUTAGE:
                 self._outage(*what, now)
+            elif kind == DROUGHT:
+                self._drought(what, now)
             elif kind == SEEN:
                 self._sample(now)
             elif kind == TAKEN and what.life == life:
@@ -414,6 +421,9 @@ class Run:
         for start, stop, region, zone in self.draws.outages:
             self.push(start, OUTAGE, (region, zone, True))
             self.push(stop, OUTAGE, (region, zone, False))
+        for start, stop in self.draws.droughts:
+            self.push(start, DROUGHT, True)
+            self.push(stop, DROUGHT, False)
         for pool in self.pools:
             before = self._wanted(pool, 0.0)
             for machine in pool.machines[:before]:
@@ -583,6 +593,8 @@ class Run:
     def _follow(self, pool: Pool, now: float) -> None:
         """Switch machines on and off until as many are on as are wanted."""
         wanted = self._wanted(pool, now)
+        if pool.spot and self.dry:
+            return
         for machine in pool.machines:
             if machine.number < wanted:
                 machine.stopping = False
@@ -647,6 +659,17 @@ class Run:
                             self._kill(machine, now)
                 else:
                     self._follow(pool, now)
+
+    def _drought(self, dry: bool, now: float) -> None:
+        """The spot market has nothing left, or something again."""
+        self.dry = dry
+        for pool in self.pools:
+            if pool.spot and dry:
+                for machine in pool.machines:
+                    if machine.began >= 0:
+                        self._kill(machine, now)
+            elif pool.spot:
+                self._follow(pool, now)
 
     def _alarm(self, now: float) -> None:
         """Every five minutes: a pool whose queue is long gets one machine more."""

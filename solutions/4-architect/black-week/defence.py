@@ -26,7 +26,8 @@ ROWS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # a change of the wo
 
 def offered_load(world: World) -> dict[str, float]:
     """Return what the busiest hour of the forecast keeps busy of each resource, in machines or
-    seats, if every order is served alone, at speed 1 and once."""
+    seats, if every order is served alone, at speed 1 and once. The keys are "north intake",
+    "south intake", "roads", "north solve" and "south solve"."""
     ### BEGIN SOLUTION: orders of the busiest hour times seconds, for each resource
     busiest = max(week.rate(world, hour) for hour in range(168)) / week.HOUR
     work = {name: busiest * seconds for name, seconds in world["seconds"].items()}

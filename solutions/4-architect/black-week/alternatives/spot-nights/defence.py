@@ -21,9 +21,10 @@ CHANGES: dict[str, dict[str, Any]] = {
 
 
 def offered_load(world: World) -> dict[str, float]:
-    """Return what the busiest hour keeps busy: the campaign's evening, whatever its factor."""
-    shape = max(world["shape"].values())
-    orders = world["orders"] * shape * max(1.0, world["campaign"]["times"])
+    """Return what the busiest hour keeps busy: the campaign's, or a usual one that is busier."""
+    shape = world["shape"]
+    rush = shape["evening"] * world["campaign"]["times"]
+    orders = world["orders"] * max(rush, *shape.values())
     erlangs = {stage: orders * world["seconds"][stage] / 3600 for stage in world["seconds"]}
     found = {"roads": erlangs.pop("roads")}
     for stage, load in erlangs.items():
@@ -63,16 +64,7 @@ def table(world: World, plan: Plan, futures: list[int]) -> dict[str, dict[str, f
 
 
 def first_to_queue(world: World, plan: Plan, change: dict[str, Any], future: int) -> str:
-    """Return the fullest resource of the campaign, by load over capacity; no simulator."""
-    new = week.changed(world, change)
-    load = offered_load(new)
-    full = {"roads": load["roads"] / plan["roads"]["seats"]}
-    for stage in ("intake", "solve"):
-        room = 0.0
-        for pool in plan["pools"].values():
-            if pool["stage"] == stage:
-                kind, batch = new["types"][pool["type"]], pool["batch"]
-                faster = kind["speed"] * batch / (1 + kind["share"] * (batch - 1))
-                room += faster * max(pool["always"], pool["campaign"])
-        full[stage] = (load[f"north {stage}"] + load[f"south {stage}"]) / room
-    return max(full, key=lambda name: full[name])
+    """Return the resource before which an order of the campaign stood longest, on average."""
+    waits = week.played(week.changed(world, change), plan, future).waits
+    means = {float(np.mean(seconds or [0.0])): name for name, seconds in waits.items()}
+    return means[max(means)]
