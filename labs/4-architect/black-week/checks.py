@@ -80,7 +80,7 @@ def retries_feed_no_fire(plans):
 
 @check(points=3, observes="returned", after="holds_after_the_news")
 def table_is_right(work, defence):
-    """What seven changes would do to p99, losses and cost is within 2 % of the judge's."""
+    """What seven changes would do to p99, losses and cost is within 5 % of the judge's."""
     found = work.table(defence.world, defence.plan, defence.futures)
     assert set(found) == set(defence.table), "the table has the seven rows of the brief"
     for name in defence.table:

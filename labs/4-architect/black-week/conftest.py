@@ -324,7 +324,7 @@ ROWS: dict[str, tuple[Json, Json]] = {
 }
 ASKED = 3  # futures of one table, and questions
 SEEN = 15  # futures among which those of the table are chosen
-WITHIN = 0.02
+WITHIN = 0.05
 MIXED = 12  # changes of two things that are tried
 
 
@@ -364,7 +364,7 @@ class Defence:
         }
 
     def right(self, found: Any, name: str, figure: str) -> bool:
-        """Is one number of a table within two percent?"""
+        """Is one number of a table within five percent?"""
         cell = found[name][figure]
         return ByHand.close(cell, self.table[name][figure], WITHIN)
 
