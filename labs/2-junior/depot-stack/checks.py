@@ -24,9 +24,13 @@ def scanner_does_its_work_and_no_more(estate, plan):
             "a call of the scanner's day was refused. Which service is asked behind the first one?"
         )
     for call in estate.beside(plan.first):
-        assert refuses(estate, scanner, call), "the scanner may do what is none of its work"
-    for call in estate.day(plan.second):
-        assert refuses(estate, scanner, call), "the scanner of one environment works in another"
+        assert refuses(estate, scanner, call), (
+            f"the scanner may do what is none of its work, at {call[0]}"
+        )
+    for call in estate.abroad(plan.second):
+        assert refuses(estate, scanner, call), (
+            f"the scanner of one environment works in another, at {call[0]}"
+        )
 
 
 @check(points=2, observes="cloud", after="holds_what_the_list_says")
@@ -59,12 +63,13 @@ def adopts_what_was_left(estate, plan):
     first, second = plan.first, plan.second
     estate.leave_behind(first)
     estate.leave_behind(second, group=False)
-    before, mark = estate.relics(first), len(estate.cloud.log)
+    mark = len(estate.cloud.log)
+    halting = estate.somebody_without("halting", "cloudformation:ExecuteChangeSet")
+    tableless = estate.somebody_without("tableless", "dynamodb:CreateTable")
 
-    estate.adopt(first, estate.somebody_without("halting", "cloudformation:ExecuteChangeSet"))
-    assert estate.relics(first) == before, "stopped half-way, the program had touched the data"
-    estate.adopt(first, estate.somebody_without("tableless", "dynamodb:CreateTable"))
-    assert estate.relics(first) == before, "stopped half-way, the program had touched the data"
+    before = estate.relics(first)
+    stopped(estate, first, halting)
+    stopped(estate, first, tableless)
     estate.adopts(first, "after two runs that were stopped")
     assert estate.relics(first) == before, "what lay in the ledger or in the log is not as it was"
     estate.is_as_listed(first)
@@ -77,6 +82,12 @@ def adopts_what_was_left(estate, plan):
     estate.adopts(first, "run again when all is done")
     assert not estate.removed_since(mark), "something was deleted on the way, and made anew"
 
+    stopped(estate, second, tableless)
+    left = estate.relics(second)
+    ended = estate.delete(second)
+    assert (ended, estate.relics(second)) == ("DELETE_COMPLETE", left), (
+        "a run was stopped, somebody deleted its stack, and that reached for the ledger"
+    )
     estate.adopts(second, "where less was left")
     estate.is_as_listed(second)
     third = plan.site("empty")
@@ -110,11 +121,15 @@ def names_the_drift(estate, plan):
     assert report(estate, site, blind)[0] == 3, (
         "a part of the stack could not be looked at, and the program did not say so"
     )
+    refused = estate.somebody_without("refused", "cloudformation:DetectStack*")
+    assert report(estate, site, refused)[0] == 3, (
+        "nothing could be looked at, and the program does not end with 3"
+    )
 
 
 @check(points=2, observes="returned", must=True, after="holds_what_the_list_says")
 def stops_a_change_set_that_loses_data(estate, plan):
-    """Of six change sets the guard names what each would lose; made anyway, one loses nothing."""
+    """Of seven change sets the guard names what each loses; made anyway, one loses nothing."""
     site, losses = plan.first, estate.work.module("guard").losses
     estate.deploy(site)
     estate.fill(site)
@@ -124,12 +139,22 @@ def stops_a_change_set_that_loses_data(estate, plan):
     half = {**made, "Changes": made["Changes"][:1], "NextToken": "more"}
     assert refused(losses, half), "half a change set was read as if it were a whole one"
 
-    before = estate.data(site)["items"]
-    assert estate.execute(site, "renamed table") == "UPDATE_COMPLETE", (
-        "a change set of a new name for the table cannot be made"
+    unmade = {**made, "Status": "CREATE_IN_PROGRESS", "Changes": []}
+    assert refused(losses, unmade), "a change set that is still being made was found harmless"
+
+    before, key = estate.data(site), estate.key_of(estate.names(site))
+    made = estate.proposed(site, "all replaced")
+    judged(losses, made, estate.lost(made))
+    mark = len(estate.cloud.log)
+    assert estate.execute(site, "all replaced") == "UPDATE_COMPLETE", (
+        "a change set that replaces table, ledger and key cannot be made"
     )
-    assert estate.data(site)["items"] == before, (
+    assert estate.data(site)["items"] == before["items"], (
         "nobody asked the guard, and the table that was replaced is gone with its items"
+    )
+    assert estate.key_opens(key), "nobody asked the guard, and the key that was replaced is going"
+    assert not estate.tried_since(mark, "DeleteBucket"), (
+        "the ledger that was replaced was to be deleted. What but its papers said no?"
     )
 
 
@@ -192,8 +217,10 @@ def terraform_leaves_nothing_but_data(terraform, estate, plan):
     scanner = estate.scanner(kept)
     for call in estate.day(kept):
         assert not estate.attempt(scanner, call), "a call of the scanner's day was refused"
-    for call in [*estate.beside(kept), *estate.day(spent)]:
-        assert refuses(estate, scanner, call), "the scanner may do what is none of its work"
+    for call in [*estate.beside(kept), *estate.abroad(spent)]:
+        assert refuses(estate, scanner, call), (
+            f"the scanner may do what is none of its work, at {call[0]}"
+        )
     before = estate.data(kept)
 
     assert terraform.on(spent, "destroy", "-auto-approve", keep=False) == 0, (
@@ -212,6 +239,19 @@ def terraform_leaves_nothing_but_data(terraform, estate, plan):
     )
     assert estate.key_opens(key), "table and ledger are there, and the key that opens them is not"
     assert ended != 0, "nothing said no, and nothing was done"
+
+
+def stopped(estate, site, who):
+    """A run of somebody who lacks a right: it says so, and has done no harm."""
+    before, settings = estate.relics(site), estate.settings(site)
+    ended = estate.adopt(site, who)
+    assert estate.relics(site) == before, "stopped half-way, the program had touched the data"
+    for what, value in estate.settings(site).items():
+        assert value == settings[what], (
+            f"stopped half-way, the program has left something set otherwise: {what}. "
+            "To what does a rollback go back?"
+        )
+    assert ended != 0, "stopped half-way, the program ends as if all were well"
 
 
 def report(estate, site, who=None):

@@ -51,6 +51,12 @@ LIST = {
 REMOVALS = (
     "DeleteBucket", "DeleteObject", "DeleteObjects", "DeleteLogGroup", "DeleteLogStream",
 )  # fmt: skip
+# of the four switches, those that somebody had once turned
+BLOCKS = (
+    {"BlockPublicAcls": True, "IgnorePublicAcls": True},
+    {"BlockPublicPolicy": True, "RestrictPublicBuckets": True},
+    {"BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy": True},
+)  # fmt: skip
 DATA = {
     "AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::KMS::Key",
     "aws_s3_bucket", "aws_dynamodb_table", "aws_kms_key",
@@ -228,6 +234,10 @@ class Estate:
         told = [call.operation for call in self.cloud.log_since(mark) if call.status < 400]
         return [one for one in told if one in REMOVALS]
 
+    def tried_since(self, mark: int, *operations: str) -> bool:
+        """Did anybody call one of these since a moment, whatever came of it?"""
+        return any(call.operation in operations for call in self.cloud.log_since(mark))
+
     # --- programs ----------------------------------------------------------------------------
 
     def give(self, site: dict[str, Any]) -> None:
@@ -332,12 +342,21 @@ class Estate:
         """What somebody once made by hand, with data in it, and nobody deleted."""
         names, rng = Names(site), self.plan.rng
         self.cloud.bucket(names.bucket)
+        self.s3.put_bucket_versioning(
+            Bucket=names.bucket, VersioningConfiguration={"Status": "Enabled"}
+        )
+        self.s3.put_public_access_block(
+            Bucket=names.bucket, PublicAccessBlockConfiguration=self.plan.one_of(BLOCKS)
+        )
         for number in range(40):
             self.s3.put_object(
                 Bucket=names.bucket, Key=f"2026/{number:03}.csv", Body=rng.bytes(64)
             )
         if group:
             self.logs.create_log_group(logGroupName=names.group)
+            self.logs.put_retention_policy(
+                logGroupName=names.group, retentionInDays=self.plan.one_of([365, 545, 731])
+            )
             self.logs.create_log_stream(logGroupName=names.group, logStreamName="gate-1")
             event = {"timestamp": int(self.cloud.now() * 1000), "message": "parcel seen"}
             self.logs.put_log_events(
@@ -367,6 +386,12 @@ class Estate:
         """What lay there before anybody built anything."""
         found = self.data(site)
         return found["objects"], found["lines"]
+
+    def settings(self, site: dict[str, Any]) -> dict[str, Any]:
+        """What was set on it: old versions, switches against the public, days of retention."""
+        facts = self.facts(site)
+        kept = ("bucket versions", "bucket public", "log retention")
+        return {one: facts.get(one) for one in kept}
 
     def key_opens(self, key: str) -> bool:
         """Is a key still there to decrypt with?"""
@@ -429,9 +454,23 @@ class Estate:
             ("s3", "put_bucket_versioning", {
                 "Bucket": names.bucket, "VersioningConfiguration": {"Status": "Suspended"},
             }),
+            ("s3", "put_object_acl", place | {"ACL": "private"}),
             ("logs", "delete_log_group", {"logGroupName": names.group}),
+            ("logs", "put_retention_policy", {"logGroupName": names.group, "retentionInDays": 1}),
+            ("logs", "describe_log_streams", {"logGroupName": names.group}),
             ("kms", "disable_key", {"KeyId": self.key_of(names).rpartition("/")[2]}),
             ("iam", "delete_role_policy", {"RoleName": names.role, "PolicyName": "scan"}),
+        ]  # fmt: skip
+
+    def abroad(self, site: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+        """Its own work in another environment; ledger and key also each without the other."""
+        names, place = Names(site), {"Bucket": Names(site).bucket, "Key": "lake/2"}
+        return [
+            *self.day(site),
+            ("s3", "put_object", place | {"Body": b"x", "ServerSideEncryption": "AES256"}),
+            ("kms", "generate_data_key", {
+                "KeyId": self.key_of(names).rpartition("/")[2], "KeySpec": "AES_256",
+            }),
         ]  # fmt: skip
 
     def attempt(self, who: Any, call: tuple[str, str, dict[str, Any]]) -> str:
@@ -548,9 +587,18 @@ def _no_table(resources: dict[str, Any]) -> None:
     resources |= json.loads(text)
 
 
+def _all_replaced(resources: dict[str, Any]) -> None:
+    """Another name for table and ledger, and a key of another kind."""
+    _renamed_table(resources)
+    ledger = resources[of_type(resources, "AWS::S3::Bucket")]["Properties"]
+    ledger["BucketName"] = "larkmoor-ledger-2"
+    key = resources[of_type(resources, "AWS::KMS::Key")]["Properties"]
+    key |= {"KeySpec": "RSA_2048", "KeyUsage": "ENCRYPT_DECRYPT", "EnableKeyRotation": False}
+
+
 PROPOSALS: dict[str, Callable[[dict[str, Any]], None]] = {
     "shorter log": _shorter_log, "renamed alarm": _renamed_alarm,
-    "renamed table": _renamed_table, "no table": _no_table,
+    "renamed table": _renamed_table, "no table": _no_table, "all replaced": _all_replaced,
 }  # fmt: skip
 
 
@@ -782,6 +830,8 @@ class Plans:
     def loses(self, actions: list[str]) -> tuple[dict[str, Any], list[str]]:
         """A plan that loses one thing of each kind, amid others; and their addresses."""
         gone = [self.change(kind, actions) for kind in _KINDS]
+        if actions == ["delete"]:  # the old one, left by a replacement that broke off
+            gone[0]["deposed"] = "5f2b1c9e"
         calm = self.calm()["resource_changes"]
         return self.of(*gone, *calm), sorted(one["address"] for one in gone)
 

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import boto3
+from botocore.exceptions import ClientError
 
 
 def drift(stack: str) -> tuple[dict[str, str], bool]:

@@ -35,15 +35,38 @@ def leftovers(site: Site) -> dict[str, Any]:
     group = f"/larkmoor/{depot}/{environment}/scanner"
     found = {}
     if bucket_exists(bucket):
-        found["Ledger"] = resource("AWS::S3::Bucket", BucketName=bucket)
+        found["Ledger"] = resource("AWS::S3::Bucket", BucketName=bucket, **set_on_bucket(bucket))
     if group_exists(group):
-        found["Logs"] = resource("AWS::Logs::LogGroup", LogGroupName=group)
+        found["Logs"] = resource("AWS::Logs::LogGroup", LogGroupName=group, **set_on_group(group))
     return found
 
 
-def resource(kind: str, **name: str) -> dict[str, Any]:
-    """A resource by nothing but its name: what else it is, the update will say."""
-    return {"Type": kind, "DeletionPolicy": "Retain", "Properties": name}
+def resource(kind: str, **as_it_is: Any) -> dict[str, Any]:
+    """A resource with what is set on it: a rollback of the update goes back to this."""
+    return {"Type": kind, "DeletionPolicy": "Retain", "Properties": as_it_is}
+
+
+def set_on_bucket(name: str) -> dict[str, Any]:
+    """Whether a bucket keeps old versions, and its switches against the public."""
+    s3 = boto3.client("s3")
+    found: dict[str, Any] = {}
+    if versions := s3.get_bucket_versioning(Bucket=name).get("Status"):
+        found["VersioningConfiguration"] = {"Status": versions}
+    try:
+        told = s3.get_public_access_block(Bucket=name)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchPublicAccessBlockConfiguration":
+            raise
+        return found
+    block = "PublicAccessBlockConfiguration"
+    return found | {block: told[block]}
+
+
+def set_on_group(name: str) -> dict[str, Any]:
+    """How many days a log group keeps; nothing where it keeps for ever."""
+    groups = boto3.client("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+    days = next(one.get("retentionInDays") for one in groups if one["logGroupName"] == name)
+    return {"RetentionInDays": days} if days else {}
 
 
 def bucket_exists(name: str) -> bool:
@@ -63,6 +86,12 @@ def group_exists(name: str) -> bool:
     return any(one["logGroupName"] == name for one in groups)
 
 
+def identifier(one: dict[str, Any]) -> dict[str, str]:
+    """What an import finds a resource by."""
+    key = {"AWS::S3::Bucket": "BucketName", "AWS::Logs::LogGroup": "LogGroupName"}[one["Type"]]
+    return {key: one["Properties"][key]}
+
+
 def bring_in(stack: str, found: dict[str, Any]) -> None:
     """Import resources into a stack that has none yet; an import can do nothing else."""
     formation = boto3.client("cloudformation")
@@ -75,7 +104,7 @@ def bring_in(stack: str, found: dict[str, Any]) -> None:
             {
                 "ResourceType": one["Type"],
                 "LogicalResourceId": name,
-                "ResourceIdentifier": one["Properties"],
+                "ResourceIdentifier": identifier(one),
             }
             for name, one in found.items()
         ],

@@ -14,13 +14,17 @@ import time
 from pathlib import Path
 
 import boto3
+from botocore.exceptions import ClientError
 
 
 def drift(stack: str) -> tuple[dict[str, str], bool]:
     """What drifted, by logical name; and whether everything could be looked at."""
     ### BEGIN SOLUTION: have CloudFormation look, wait for it, read all it found
     formation = boto3.client("cloudformation")
-    asked = formation.detect_stack_drift(StackName=stack)["StackDriftDetectionId"]
+    try:
+        asked = formation.detect_stack_drift(StackName=stack)["StackDriftDetectionId"]
+    except ClientError:  # whoever may not ask has seen nothing
+        return {}, False
     while True:
         state = formation.describe_stack_drift_detection_status(StackDriftDetectionId=asked)
         if state["DetectionStatus"] != "DETECTION_IN_PROGRESS":

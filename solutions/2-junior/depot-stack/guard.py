@@ -28,6 +28,8 @@ def losses(document: dict[str, Any]) -> list[str]:
     if "Changes" in document:
         if document.get("NextToken"):
             raise ValueError("this is the first page only")
+        if document.get("Status") in ("CREATE_PENDING", "CREATE_IN_PROGRESS"):
+            raise ValueError("this change set is not finished")
         return sorted(of_change_set(document["Changes"]))
     if "resource_changes" in document:
         if document.get("errored") or not document.get("complete", True):

@@ -10,13 +10,15 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.exceptions import ClientError
 from deploy import OFTEN, Site, deploy, status
 
-Part = tuple[str, str, str, str]
+Part = tuple[str, str, str, str, dict[str, Any]]
 
 
 def adopt(site: Site, template: str) -> None:
@@ -27,25 +29,40 @@ def adopt(site: Site, template: str) -> None:
         formation.get_waiter("stack_delete_complete").wait(StackName=stack, WaiterConfig=OFTEN)
     if status(stack) in (None, "IMPORT_COMPLETE"):
         resources: dict[str, Any] = {}
-        for name, kind, key, value in relics(site):
+        for part in relics(site):
+            name, kind, key, value, more = part
             resources[name] = {
-                "Type": kind, "DeletionPolicy": "Retain", "Properties": {key: value},
+                "Type": kind, "DeletionPolicy": "Retain",
+                "Properties": {key: value} | more,
             }  # fmt: skip
             if not owned(stack, name):
-                bring_in(stack, resources, (name, kind, key, value))
+                bring_in(stack, resources, part)
     deploy(site, template)
 
 
 def relics(site: Site) -> Iterator[Part]:
-    """What exists: logical name, type, what identifies it, and its value."""
+    """What exists: logical name, type, what identifies it and its value, what is set on it."""
     given = site["parameters"]
     bucket = f"larkmoor-{given['Depot']}-{given['Environment']}-ledger"
     if bucket in [one["Name"] for one in boto3.client("s3").list_buckets()["Buckets"]]:
-        yield "Ledger", "AWS::S3::Bucket", "BucketName", bucket
+        yield "Ledger", "AWS::S3::Bucket", "BucketName", bucket, dict(knobs(bucket))
     group = f"/larkmoor/{given['Depot']}/{given['Environment']}/scanner"
     pages = boto3.client("logs").get_paginator("describe_log_groups").paginate()
-    if any(one["logGroupName"] == group for page in pages for one in page["logGroups"]):
-        yield "Logs", "AWS::Logs::LogGroup", "LogGroupName", group
+    for one in (one for page in pages for one in page["logGroups"]):
+        if one["logGroupName"] == group:
+            days = {"RetentionInDays": one["retentionInDays"]} if "retentionInDays" in one else {}
+            yield "Logs", "AWS::Logs::LogGroup", "LogGroupName", group, days
+
+
+def knobs(bucket: str) -> Iterator[tuple[str, Any]]:
+    """Properties of a bucket that the update will set, as they are."""
+    s3 = boto3.client("s3")
+    versions = s3.get_bucket_versioning(Bucket=bucket)
+    if "Status" in versions:
+        yield "VersioningConfiguration", {"Status": versions["Status"]}
+    with suppress(ClientError):  # there is none
+        block = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
+        yield "PublicAccessBlockConfiguration", block
 
 
 def owned(stack: str, name: str) -> bool:
@@ -59,7 +76,7 @@ def owned(stack: str, name: str) -> bool:
 def bring_in(stack: str, resources: dict[str, Any], part: Part) -> None:
     """Import one thing beside those that the stack has."""
     formation = boto3.client("cloudformation")
-    name, kind, key, value = part
+    name, kind, key, value, _ = part
     change_set = formation.create_change_set(
         StackName=stack, ChangeSetName=f"import-{name}", ChangeSetType="IMPORT",
         TemplateBody=json.dumps({"Resources": resources}),

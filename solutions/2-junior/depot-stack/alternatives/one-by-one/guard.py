@@ -38,6 +38,8 @@ def of_change_set(document: dict[str, Any]) -> Iterator[Change]:
     """The changes of a whole change set."""
     if "Changes" not in document or "NextToken" in document:
         raise ValueError("not a whole change set")
+    if document.get("Status", "CREATE_COMPLETE") not in ("CREATE_COMPLETE", "FAILED"):
+        raise ValueError("not finished")
     for change in document["Changes"]:
         one = change["ResourceChange"]
         calm = one["Action"] in ("Add", "Import") or (
