@@ -23,14 +23,10 @@ def scanner_does_its_work_and_no_more(estate, plan):
         assert not estate.attempt(scanner, call), (
             "a call of the scanner's day was refused. Which service is asked behind the first one?"
         )
-    for call in estate.beside(plan.first):
-        assert refuses(estate, scanner, call), (
-            f"the scanner may do what is none of its work, at {call[0]}"
-        )
-    for call in estate.abroad(plan.second):
-        assert refuses(estate, scanner, call), (
-            f"the scanner of one environment works in another, at {call[0]}"
-        )
+    estate.refuse(scanner, estate.beside(plan.first), "the scanner may do what is none of its work")
+    estate.refuse(
+        scanner, estate.abroad(plan.second), "the scanner of one environment works in another"
+    )
 
 
 @check(points=2, observes="cloud", after="holds_what_the_list_says")
@@ -217,10 +213,8 @@ def terraform_leaves_nothing_but_data(terraform, estate, plan):
     scanner = estate.scanner(kept)
     for call in estate.day(kept):
         assert not estate.attempt(scanner, call), "a call of the scanner's day was refused"
-    for call in [*estate.beside(kept), *estate.abroad(spent)]:
-        assert refuses(estate, scanner, call), (
-            f"the scanner may do what is none of its work, at {call[0]}"
-        )
+    none_of_its_work = [*estate.beside(kept), *estate.abroad(spent)]
+    estate.refuse(scanner, none_of_its_work, "the scanner may do what is none of its work")
     before = estate.data(kept)
 
     assert terraform.on(spent, "destroy", "-auto-approve", keep=False) == 0, (
@@ -246,11 +240,7 @@ def stopped(estate, site, who):
     before, settings = estate.relics(site), estate.settings(site)
     ended = estate.adopt(site, who)
     assert estate.relics(site) == before, "stopped half-way, the program had touched the data"
-    for what, value in estate.settings(site).items():
-        assert value == settings[what], (
-            f"stopped half-way, the program has left something set otherwise: {what}. "
-            "To what does a rollback go back?"
-        )
+    estate.is_set_as(site, settings)
     assert ended != 0, "stopped half-way, the program ends as if all were well"
 
 
@@ -278,8 +268,3 @@ def refused(losses, document):
             raise
         return True
     return False
-
-
-def refuses(estate, who, call):
-    """Is it the rights that this call fails for?"""
-    return estate.attempt(who, call) in ("AccessDenied", "AccessDeniedException", "403")

@@ -51,6 +51,7 @@ LIST = {
 REMOVALS = (
     "DeleteBucket", "DeleteObject", "DeleteObjects", "DeleteLogGroup", "DeleteLogStream",
 )  # fmt: skip
+DENIED = ("AccessDenied", "AccessDeniedException", "403")
 # of the four switches, those that somebody had once turned
 BLOCKS = (
     {"BlockPublicAcls": True, "IgnorePublicAcls": True},
@@ -162,7 +163,9 @@ class Estate:
         """The judge's own client of a service."""
         if service.startswith("_"):
             raise AttributeError(service)
-        return self._clients.setdefault(service, self.cloud.client(service))
+        if service not in self._clients:
+            self._clients[service] = self.cloud.client(service)
+        return self._clients[service]
 
     # --- stacks ------------------------------------------------------------------------------
 
@@ -389,9 +392,17 @@ class Estate:
 
     def settings(self, site: dict[str, Any]) -> dict[str, Any]:
         """What was set on it: old versions, switches against the public, days of retention."""
-        facts = self.facts(site)
+        facts = _bucket(self, Names(site)) | _group(self, Names(site))
         kept = ("bucket versions", "bucket public", "log retention")
         return {one: facts.get(one) for one in kept}
+
+    def is_set_as(self, site: dict[str, Any], before: dict[str, Any]) -> None:
+        """What was set on what was left is as it was."""
+        for what, value in self.settings(site).items():
+            assert value == before[what], (
+                f"stopped half-way, the program has left {what} set otherwise. "
+                "To what does a rollback go back?"
+            )
 
     def key_opens(self, key: str) -> bool:
         """Is a key still there to decrypt with?"""
@@ -473,14 +484,26 @@ class Estate:
             }),
         ]  # fmt: skip
 
+    def _client_of(self, who: Any, service: str) -> Any:
+        """Somebody's client of a service, made once."""
+        name = f"{who.key_id}/{service}"
+        if name not in self._clients:
+            self._clients[name] = self.cloud.client(service, who)
+        return self._clients[name]
+
     def attempt(self, who: Any, call: tuple[str, str, dict[str, Any]]) -> str:
         """Make one call as somebody: empty when it passes, otherwise the error's code."""
         service, operation, params = call
         try:
-            getattr(self.cloud.client(service, who), operation)(**params)
+            getattr(self._client_of(who, service), operation)(**params)
         except ClientError as error:
             return str(error.response["Error"]["Code"])
         return ""
+
+    def refuse(self, who: Any, calls: list[tuple[str, str, dict[str, Any]]], told: str) -> None:
+        """Each of these calls fails for the lack of a right."""
+        for call in calls:
+            assert self.attempt(who, call) in DENIED, f"{told}, at {call[0]}"
 
     # --- who meddles -------------------------------------------------------------------------
 
