@@ -226,7 +226,9 @@ class Estate:
         return {k: (v["type"], v["id"]) for k, v in found["resources"].items()}
 
     def delete(self, site: dict[str, Any]) -> str:
-        """Delete a stack; its last status."""
+        """Delete a stack; its last status. Where there is none, nothing has to go."""
+        if self.status(site) == "there is none":
+            return "DELETE_COMPLETE"
         made = self.formation.describe_stacks(StackName=site["stack"])["Stacks"][0]["StackId"]
         self.formation.delete_stack(StackName=made)
         found = self.formation.describe_stacks(StackName=made)["Stacks"]
