@@ -155,6 +155,21 @@ def test_a_failed_update_goes_back(cloud, formation) -> None:
     formation.delete_stack(StackName="back")
 
 
+def test_a_key_is_not_replaced_for_another_spec(formation) -> None:
+    """As in CloudFormation, whatever UpdateReplacePolicy says: what it encrypted would be lost."""
+    def key(spec: str) -> str:
+        return template({"Key": {"Type": "AWS::KMS::Key", "Properties": {
+            "KeySpec": spec, "KeyUsage": "ENCRYPT_DECRYPT"}}})
+
+    formation.create_stack(StackName="keyed", TemplateBody=key("SYMMETRIC_DEFAULT"))
+    kept = physical(formation, "keyed", "Key")
+    formation.update_stack(StackName="keyed", TemplateBody=key("RSA_2048"))
+    assert status(formation, "keyed") == "UPDATE_ROLLBACK_COMPLETE"
+    assert "KeySpec of a KMS key cannot be changed" in str(reasons(formation, "keyed"))
+    assert physical(formation, "keyed", "Key") == kept
+    formation.delete_stack(StackName="keyed")
+
+
 def test_a_named_resource_cannot_be_replaced_under_its_name(formation) -> None:
     formation.create_stack(StackName="named", TemplateBody=template({"Q": queue(
         QueueName="named.fifo", FifoQueue=True)}))

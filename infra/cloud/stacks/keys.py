@@ -21,6 +21,7 @@ from infra.cloud.stacks.kinds import (
 )
 
 _TAGS = "TagKey", "TagValue"
+_FIXED = "KeySpec", "KeyUsage"  # CloudFormation refuses to replace a key for the sake of these
 
 
 def _marks(found: dict[str, str]) -> list[dict[str, str]]:
@@ -47,6 +48,10 @@ def _finish_key(clients: Clients, key: str, props: Props) -> None:
 
 def _set_key(clients: Clients, key: str, old: Props, new: Props) -> None:
     kms = clients("kms")
+    made = kms.describe_key(KeyId=key)["KeyMetadata"]
+    for name in _FIXED:
+        if new.get(name, made[name]) != made[name]:
+            raise ValueError(f"the {name} of a KMS key cannot be changed; make another key")
     if old.get("Description") != new.get("Description"):
         kms.update_key_description(KeyId=key, Description=new.get("Description", ""))
     if old.get("KeyPolicy") != new.get("KeyPolicy") and "KeyPolicy" in new:
@@ -85,7 +90,7 @@ def _drop_key(clients: Clients, key: str, props: Props) -> None:
 _KEY = Kind(
     "AWS::KMS::Key",
     listed("Description", "KeyPolicy", "EnableKeyRotation", "Enabled", "PendingWindowInDays",
-           "Tags", always=("KeySpec", "KeyUsage")),
+           "Tags", maybe=_FIXED),
     _make_key, _read_key, _set_key, _drop_key, identifier="KeyId", finish=_finish_key,
     attributes={"Arn": arn("kms", "key/{id}"), "KeyId": lambda c, i, p, r: i},
 )  # fmt: skip
