@@ -63,7 +63,7 @@ def wall_off(order: Order, writable: Sequence[str], network: bool) -> None:
     linux.unshare(flags)
     if order.mode == "B":
         linux.map_user(INSIDE, uid, gid)
-    root.build(order.shown, order.uid, writable, proc=False)
+    root.build(order.shown, [order.uid], writable, proc=False)
     size = f"size={ROOM},nr_inodes={ENTRIES},mode=700,uid={order.uid},gid={order.uid}"
     linux.mount("judge", SCRATCH, "tmpfs", linux.NOSUID | linux.NODEV, size)
     if not network:

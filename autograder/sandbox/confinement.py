@@ -55,7 +55,7 @@ def enter_zygote(mode: str, shown: Sequence[str]) -> None:
     else:
         linux.unshare(linux.NEWNS | linux.NEWPID)
     stand_aside()
-    root.build(shown, INSIDE if mode == "B" else FIRST_UID)
+    root.build(shown, [INSIDE] if mode == "B" else range(FIRST_UID, FIRST_UID + SLOTS))
     for folder in (SCRATCH, "/dev/shm"):  # for what imports write; each box covers them
         linux.mount("zygote", folder, "tmpfs", linux.NOSUID | linux.NODEV, "size=16m,mode=755")
     linux.drop_bounding_set()

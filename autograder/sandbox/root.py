@@ -22,12 +22,13 @@ DEVICES = ("null", "zero", "full", "random", "urandom")
 MACHINE = ("/proc/cpuinfo", "/proc/meminfo")
 CPUS = ("/sys/devices/system/cpu", "/sys/devices/system/node")  # torch counts cores there
 WRITTEN = {
-    "passwd": "root:x:0:0::/:/bin/false\nlearner:x:{uid}:{uid}::/scratch:/bin/sh\n",
-    "group": "root:x:0:\nlearner:x:{uid}:\n",
+    "passwd": "root:x:0:0::/:/bin/false\n",
+    "group": "root:x:0:\n",
     "hosts": "127.0.0.1 localhost box\n::1 localhost\n",
     "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
     "resolv.conf": "",
 }
+LEARNER = {"passwd": "learner:x:{0}:{0}::/scratch:/bin/sh\n", "group": "learner:x:{0}:\n"}
 PLACES = ("/mnt", "/media", "/srv", "/run", "/opt")  # to mount the new root on, for a moment
 
 
@@ -55,10 +56,11 @@ def visible(extra: Iterable[Path]) -> list[str]:
 
 
 def build(
-    shown: Iterable[str], uid: int, writable: Iterable[str] = (), *, proc: bool = True
+    shown: Iterable[str], uids: Iterable[int], writable: Iterable[str] = (), *, proc: bool = True
 ) -> None:
     """Make a root of these folders, read-only, and move this mount namespace into it.
 
+    uids: of all who will work in it; each is called learner, for Java fails on who has no name.
     proc: show the host's /proc, which a box's own will cover; else only what says how large
     the machine is.
     """
@@ -70,7 +72,7 @@ def build(
         show(place, path, linux.RDONLY | linux.NOSUID | linux.NODEV)
     for path in writable:
         show(place, path, linux.NOSUID | linux.NODEV)
-    etc(place, uid)
+    etc(place, uids)
     devices(place)
     for folder in (DESK, SCRATCH):
         os.mkdir(place + folder)
@@ -100,13 +102,15 @@ def show(place: str, path: str, flags: int) -> None:
     linux.bind(path, target, flags)
 
 
-def etc(place: str, uid: int) -> None:
+def etc(place: str, uids: Iterable[int]) -> None:
     """Fill /etc: a few files of the host, and our own where the host's would tell of people."""
     os.makedirs(place + "/etc", exist_ok=True)
     for name in ETC:
         show(place, f"/etc/{name}", linux.RDONLY | linux.NOSUID | linux.NODEV)
+    uids = list(uids)
     for name, text in WRITTEN.items():
-        Path(f"{place}/etc/{name}").write_text(text.format(uid=uid))
+        lines = (LEARNER.get(name, "").format(uid) for uid in uids)
+        Path(f"{place}/etc/{name}").write_text(text + "".join(lines))
 
 
 def devices(place: str) -> None:
