@@ -71,6 +71,7 @@ _VERSIONED = {
 }
 # Actions that S3 decides without s3:ExistingObjectTag: an object cannot keep itself by its tags.
 _BLIND = {"PutObject", "DeleteObject", "DeleteObjectVersion", "AbortMultipartUpload"}
+_PARTS = {"CreateMultipartUpload", "UploadPart", "UploadPartCopy"}  # these create no object yet
 _HEADER_KEYS = (
     "x-amz-acl", "x-amz-server-side-encryption", "x-amz-server-side-encryption-aws-kms-key-id",
     "x-amz-storage-class", "x-amz-copy-source", "x-amz-metadata-directive",
@@ -174,6 +175,8 @@ def _context(call: Call) -> Context:
     }
     if call.secure:
         keys["s3:tlsversion"] = "1.3"
+    if ACTIONS.get(call.operation, call.operation) == "PutObject":
+        keys["s3:objectcreationoperation"] = str(call.operation not in _PARTS).lower()
     keys |= {f"s3:{name}": call.headers[name] for name in _HEADER_KEYS if name in call.headers}
     for name, key in (
         ("Prefix", "prefix"), ("Delimiter", "delimiter"), ("MaxKeys", "max-keys"),

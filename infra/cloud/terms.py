@@ -17,14 +17,23 @@ from infra.cloud.errors import Answer, AwsError
 
 _SOURCE = "x-amz-copy-source"
 _CUSTOMER = "server-side-encryption-customer-"
+_WRITES = {"PutObject", "CompleteMultipartUpload"}
 
 
 def check(call: Call) -> None:
-    """Refuse a call whose terms are not met. AwsError: AccessDenied, PreconditionFailed."""
+    """Refuse a call whose terms are not met.
+
+    AwsError: AccessDenied, NotImplemented, PreconditionFailed.
+    """
     if any(_CUSTOMER in name for name in call.headers):
         raise AwsError(
             "AccessDenied", f"This cloud has no SSE-C: s3:{call.operation} takes no key of a "
             "customer. (On AWS, new buckets block it.)", 403,
+        )
+    if call.operation in _WRITES and call.headers.get("if-none-match", "*") != "*":
+        raise AwsError(
+            "NotImplemented", "A header you provided implies functionality that is not "
+            "implemented: If-None-Match of a write is * and nothing else.", 501,
         )
     if _SOURCE in call.headers and any(f"{_SOURCE}-if-" in name for name in call.headers):
         found = _object(*s3.copy_source(call))

@@ -63,6 +63,32 @@ def test_conditional_writes(cloud: Cloud, owner: Identity) -> None:
     s3.put_object(Bucket="data", Key="k", Body=b"1", IfNoneMatch="*")
     twice = client.code(s3.put_object, Bucket="data", Key="k", Body=b"2", IfNoneMatch="*")
     assert twice == "PreconditionFailed"
+    other = client.code(s3.put_object, Bucket="data", Key="k", Body=b"2", IfNoneMatch='"abc"')
+    assert other == "NotImplemented"
+    assert s3.get_object(Bucket="data", Key="k")["Body"].read() == b"1"
+
+
+def test_a_bucket_that_takes_conditional_writes_only(cloud: Cloud, owner: Identity) -> None:
+    """A policy can tell what makes an object from the parts of one, which take no condition."""
+    s3 = client.of(cloud, "s3", owner)
+    deny = {
+        "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject",
+        "Resource": "arn:aws:s3:::data/*",
+        "Condition": {
+            "Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"},
+        },
+    }  # fmt: skip
+    policy = {"Version": "2012-10-17", "Statement": [deny]}
+    s3.put_bucket_policy(Bucket="data", Policy=json.dumps(policy))
+    assert client.code(s3.put_object, Bucket="data", Key="k", Body=b"1") == "AccessDenied"
+    s3.put_object(Bucket="data", Key="k", Body=b"1", IfNoneMatch="*")
+    where = {"Bucket": "data", "Key": "large"}
+    where["UploadId"] = s3.create_multipart_upload(**where)["UploadId"]
+    made = s3.upload_part(**where, PartNumber=1, Body=b"z")
+    parts = {"Parts": [{"PartNumber": 1, "ETag": made["ETag"]}]}
+    bare = client.code(s3.complete_multipart_upload, **where, MultipartUpload=parts)
+    assert bare == "AccessDenied"
+    s3.complete_multipart_upload(**where, MultipartUpload=parts, IfNoneMatch="*")
 
 
 def test_multipart_upload(cloud: Cloud, owner: Identity) -> None:
