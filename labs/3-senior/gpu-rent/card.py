@@ -2,7 +2,8 @@
 
     torch.device("card")     computes on the CPU, and writes run.card when the program ends
     python card.py           plays run.card again from its bytes; says what it asked of the card
-    python card.py --trace   the same, and trace.json for https://ui.perfetto.dev
+    python card.py --trace   the same, and bench.json for https://ui.perfetto.dev
+    python card.py --other 7 the same, as if the weights of seed 7 had begun with other signs
 
 Counts are real: every operation that reaches a device is on the tape, and playing it is all that
 counts. Times are a model (see `Clock`): no card was timed. It draws no random numbers. Import it
@@ -14,7 +15,6 @@ from __future__ import annotations
 import argparse
 import atexit
 import base64
-import hashlib
 import json
 import sys
 import zlib
@@ -23,13 +23,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from job import SIZES, first_weights, turned
 from torch.utils import backend_registration
 
 TAPE = Path("run.card")
 LAUNCH, VIEW, LEAST = 8.0, 1.0, 2.0  # microseconds: host a launch, host a view, card a kernel
 PEAK = {"bfloat16": 24_000.0, "float32": 3_000.0}  # floating-point operations a microsecond
 MEMORY, LINK = 6_000.0, 500.0  # bytes a microsecond: the card's memory, the link to the host
-LONGEST = 512 << 20
+LONGEST, MOST = 512 << 20, 4 << 20  # bytes of a tape; numbers fetched by one
 
 # What the card has kernels for. `copy_` and `_to_copy` also cross the link.
 KERNELS = {
@@ -347,15 +348,21 @@ class Clock:
 
 
 class Player:
-    """Plays a tape: does every operation again, on tensors of its own, and counts."""
+    """Plays a tape: does every operation again, on tensors of its own, and counts.
 
-    def __init__(self) -> None:
+    With `first`, the numbers of some first weights, it puts others in their place wherever the tape
+    sends them. A tape that trained goes on from there; one that only carried weights carries them.
+    """
+
+    def __init__(self, first: torch.Tensor | None = None) -> None:
+        self.first, self.turned = first, 0
         self.tensors: dict[int, torch.Tensor] = {}
         self.clock = Clock()
         self.names: Counter[str] = Counter()
         self.flops: Counter[str] = Counter()
         self.waits = self.sent = self.sent_bytes = self.copies = 0
-        self.fetched: list[Any] = []
+        self.fetched: list[torch.Tensor] = []
+        self.fetches: list[tuple[int, int]] = []
 
     def play(self, text: bytes) -> dict[str, Any]:
         """Play a whole tape and return what it asked."""
@@ -371,7 +378,7 @@ class Player:
             "kernels": sum(self.names.values()), "waits": self.waits, "sent": self.sent,
             "sent_bytes": self.sent_bytes, "copies": self.copies, "flops": dict(self.flops),
             "microseconds": round(self.clock.host), "names": dict(self.names.most_common()),
-            "fetched": self.fetched,
+            "fetches": self.fetches,
         }  # fmt: skip
 
     def one(self, name: str, args: Any, kwargs: Any, made: list[int]) -> None:
@@ -379,7 +386,7 @@ class Player:
         if name in ("fetch", "wait"):
             self.waits += self.clock.wait(name)
             if name == "fetch":
-                self.fetched.append(seen(self.tensors[args[0]]))
+                self.keep(self.tensors[args[0]])
             return
         op = kernel(name)
         args, kwargs = self.read(args), self.read(kwargs)
@@ -388,6 +395,13 @@ class Player:
         for number, tensor in zip(made, new, strict=False):
             self.tensors[number] = tensor
         self.count(name.split(".")[1], args, kwargs, new, name)
+
+    def keep(self, tensor: torch.Tensor) -> None:
+        """Keep what was fetched, and how much had been multiplied before it was."""
+        self.fetched.append(tensor.detach().flatten().to(torch.float32, copy=True))
+        self.fetches.append((sum(self.flops.values()), tensor.numel()))
+        if sum(numbers for _, numbers in self.fetches) > MOST:
+            raise ValueError("the tape fetches too much")
 
     def read(self, value: Any) -> Any:
         """Return arguments from a tape."""
@@ -406,8 +420,19 @@ class Player:
             raw = bytearray(base64.b64decode(data))
             kind = getattr(torch, dtype)
             flat = torch.frombuffer(raw, dtype=kind) if raw else torch.empty(0, dtype=kind)
-            return from_host(flat.view(shape))
+            return from_host(self.begun(flat.view(shape)))
         return {key: self.read(one) for key, one in value.items()}
+
+    def begun(self, sent: torch.Tensor) -> torch.Tensor:
+        """Return what the host sent; first weights as they are in the other beginning."""
+        if self.first is None or not sent.is_floating_point() or sent.numel() < 8:
+            return sent
+        plain = (sent == 0) | (sent == 1)
+        ours = torch.isin(sent, self.first.to(sent.dtype)) & ~plain
+        if 2 * int(ours.sum()) <= int((~plain).sum()):
+            return sent
+        self.turned += int(ours.sum())
+        return torch.where(ours, turned(sent), sent)
 
     def count(self, packet: str, args: Any, kwargs: Any, out: list[Any], name: str) -> None:
         """Count one operation, and let the clock go on."""
@@ -454,7 +479,7 @@ def products(packet: str, args: Any) -> int:
     """Return the multiplications and additions of a matrix product, 0 for what is none."""
     if packet in ("mm", "bmm"):
         return 2 * args[0].numel() * args[1].shape[-1]
-    if packet in ("addmm", "baddbmm"):
+    if packet in ("addmm", "baddbmm", "addbmm"):
         return 2 * args[1].numel() * args[2].shape[-1]
     if packet.startswith("_scaled_dot_product"):
         q = args[0] if packet.endswith("cpu") else args[1]
@@ -463,33 +488,36 @@ def products(packet: str, args: Any) -> int:
     return 0
 
 
-def seen(tensor: torch.Tensor) -> Any:
-    """Return what was fetched: the values of a small tensor, the digest of a large one."""
-    if tensor.numel() <= 512:
-        return tensor.double().flatten().tolist()
-    return hashlib.sha256(tensor.float().contiguous().numpy().tobytes()).hexdigest()
-
-
 def main(argv: list[str] | None = None) -> int:
     """Play run.card, say what it asked; return the exit code."""
     parser = argparse.ArgumentParser(description="Play a tape of the bench's card.")
     parser.add_argument("--tape", type=Path, default=TAPE)
     parser.add_argument("--json", type=Path, help="write the counts here")
-    parser.add_argument("--trace", action="store_true", help="write trace.json for Perfetto")
+    parser.add_argument("--fetched", type=Path, help="write all that was fetched here, in float32")
+    parser.add_argument("--trace", action="store_true", help="write bench.json for Perfetto")
+    parser.add_argument("--other", type=int, metavar="SEED", help="turn this seed's first weights")
     options = parser.parse_args(argv)
     torch.set_num_threads(1)
     unpack = zlib.decompressobj()
     text = unpack.decompress(options.tape.read_bytes(), LONGEST)
     if unpack.unconsumed_tail or not unpack.eof:
         raise ValueError("the tape is too long, or torn")
-    player = Player()
+    first = None
+    if options.other is not None:
+        begin = first_weights(SIZES["bench"], options.other)
+        first = torch.cat([one.flatten() for one in begin.values()])
+    player = Player(first)
     counts = player.play(text)
     if options.json:
         options.json.write_text(json.dumps(counts))
+    if options.fetched:
+        options.fetched.write_bytes(torch.cat([torch.empty(0), *player.fetched]).numpy().tobytes())
     if options.trace:
-        Path("trace.json").write_text(json.dumps({"traceEvents": events(player.clock.spans)}))
+        Path("bench.json").write_text(json.dumps({"traceEvents": events(player.clock.spans)}))
     for name in ("kernels", "waits", "sent", "sent_bytes", "copies", "flops", "microseconds"):
         print(f"{name:14}{counts[name]}")
+    if first is not None:
+        print(f"turned        {player.turned}")
     print("most often    " + ", ".join(f"{k} {n}" for k, n in player.names.most_common(12)))
     return 0
 

@@ -81,6 +81,16 @@ def first_weights(size: Size, seed: int) -> dict[str, torch.Tensor]:
     }
 
 
+def turned(weights: torch.Tensor) -> torch.Tensor:
+    """Return weights of which about every second has the other sign, picked by its own digits.
+
+    Another beginning, to see whether a run goes on from where it is told to. The digits are those
+    of bfloat16: a copy in that format is turned alike.
+    """
+    odd = weights.bfloat16().view(torch.int16) & 1
+    return torch.where(odd == 1, -weights, weights)
+
+
 def rate(step: int) -> float:
     """Return the learning rate of a step."""
     return RATE * min(1.0, (step + 1) / WARMUP)
