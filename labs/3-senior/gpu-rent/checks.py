@@ -47,9 +47,13 @@ def knows_what_the_card_could_do(work, cases):
 
 
 @check(points=3, observes="artifact", must=True)
-def does_the_same_work(run, today, other_labels, bench):
-    """From today's letters and steps, on the card: today's losses, evaluations and model."""
-    assert run.exit == 0, "train.py did not end with exit code 0 on the bench's card"
+def does_the_same_work(run, today, elsewhere, other_labels, bench):
+    """From today's letters and steps, on the card: today's losses, evaluations and model; and from
+    other first weights, what today's job makes of those.
+    """
+    assert run.exit == 0, (
+        f"train.py did not end with exit code 0 on the bench's card{run.last_words}"
+    )
     assert run.played, "the card cannot play the tape of the run"
     rows, evaluations = run.rows()
     assert [row["step"] for row in rows] == bench.ROWS, "log.jsonl lacks rows that today's has"
@@ -67,9 +71,17 @@ def does_the_same_work(run, today, other_labels, bench):
             "a gradient is not as long as today's. Before clipping, over all weights?"
         )
     model = run.model()
-    assert run.from_card(model, rows), "the log or the model holds what never was on the card"
+    assert run.fetched(model, rows), (
+        "the log or the model holds what was not fetched from the card: what changed it afterwards?"
+    )
     assert bench.loss(model, other_labels) <= bench.loss(today["model"], other_labels) + 0.01, (
         "on labels nobody has seen, the model is worse than today's"
+    )
+    assert elsewhere.losses < 0.1, (
+        "the card, given other first weights, still fetches the old losses. Who computed them?"
+    )
+    assert elsewhere.way <= 0.25, (
+        "the card, given other first weights, does not train those. Where were yours trained?"
     )
     assert run.counts["microseconds"] <= 0.8 * bench.TODAY["microseconds"], (
         "the work is the same, and so, nearly, is the time on the bench's card"
@@ -77,12 +89,22 @@ def does_the_same_work(run, today, other_labels, bench):
 
 
 @check(points=2, observes="artifact", after="does_the_same_work")
-def waits_at_evaluations_only(run, bench):
-    """The host waits for the card at the two evaluations and at the end, and nowhere else."""
+def waits_at_evaluations_only(run, spoilt, bench):
+    """The host waits for the card at the two evaluations and at the end, and nowhere else; by then
+    it has the rows, and a training whose loss is not a number ends badly and publishes nothing.
+    """
     assert run.played, "there is no tape of a whole run"
     assert run.counts["waits"] <= len(bench.EVALUATIONS) + 2, (
         "the host waits for a card that still has work. Which line asks it for a number?"
     )
+    assert not run.late(), (
+        "rows are fetched long after the next evaluation. What is left in the log of a run that "
+        "dies before its end?"
+    )
+    assert spoilt.exit != 0, (
+        "a training whose loss is not a number ends with exit code 0. Who notices, and when?"
+    )
+    assert not spoilt.published, "a model is published whose loss was not a number"
 
 
 @check(points=3, observes="artifact", after="does_the_same_work")
@@ -103,15 +125,17 @@ def launches_a_third(run, bench):
 
 
 @check(points=2, observes="artifact", after="does_the_same_work")
-def multiplies_in_bfloat16(run, bench):
-    """At least 95 % of the matrix products are in bfloat16, and the weights stay in float32."""
+def multiplies_in_bfloat16(run, today, bench):
+    """At least 95 % of the matrix products are in bfloat16, and the weights, kept in float32, end
+    where today's do.
+    """
     assert run.played, "there is no tape of a whole run"
-    assert sum(run.counts["flops"].values()) >= 0.97 * bench.TODAY["flops"], (
+    assert sum(run.counts["flops"].values()) >= 0.99 * bench.TODAY["flops"], (
         "fewer products than this model has: part of the work is done elsewhere, or not at all"
     )
     assert run.bfloat16() >= 0.95, "the card still multiplies in float32"
-    assert bench.rounded(run.model()) < 0.5, (
-        "the weights themselves are bfloat16. How small a step can such a number take?"
+    assert bench.way(run.model(), today["model"], today["first"]) <= 0.02, (
+        "the weights end where today's do not. How small a step can a number in bfloat16 take?"
     )
 
 

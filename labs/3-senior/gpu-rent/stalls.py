@@ -11,10 +11,11 @@ from typing import Any
 
 Event = dict[str, Any]
 FASTER = 8  # times, this card's bfloat16
+NONE = 2.0  # microseconds: a shorter hole is none
 
 
 def five(events: list[Event]) -> list[dict[str, Any]]:
-    """Return the five largest stalls of the last step, the largest first.
+    """Return the five largest stalls of the last step, in any order.
 
     Each as {"cause": one of the nine, "from": microseconds, "to": microseconds}: the place in the
     step where this cause cost most.
@@ -29,5 +30,23 @@ def moments(events: list[Event]) -> list[tuple[str, float, float, float]]:
     raise NotImplementedError
 
 
-# TODO: whatever you need
-raise NotImplementedError
+def begin(one: Event) -> float:
+    """Return when an event begins."""
+    return one["ts"]
+
+
+def end(one: Event) -> float:
+    """Return when an event ends."""
+    return one["ts"] + one["dur"]
+
+
+def why(one: Event, launch: Event, host: list[Event]) -> str:
+    """Return the cause that a piece of the card's work belongs to."""
+    # TODO: its name says some; for small kernels, look around their launch
+    raise NotImplementedError
+
+
+def waited_for(one: Event, free: float, host: list[Event]) -> str:
+    """Return what the host did while the card had nothing to do, if that has a name."""
+    # TODO: what lies above the hole?
+    raise NotImplementedError
