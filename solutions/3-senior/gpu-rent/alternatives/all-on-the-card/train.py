@@ -47,7 +47,15 @@ class Flat:
 
     def weights(self, kind: torch.dtype) -> Weights:
         """Return views of the weights, in a format; one copy casts them all."""
-        parts = self.all.to(kind).split([shape.numel() for shape in self.shapes.values()])
+        return self.cut(self.all.to(kind))
+
+    def fetched(self) -> Weights:
+        """Return the weights on the host; one transfer fetches them all."""
+        return self.cut(self.all.detach().cpu())
+
+    def cut(self, numbers: torch.Tensor) -> Weights:
+        """Return views of all weights in one tensor, by name."""
+        parts = numbers.split([shape.numel() for shape in self.shapes.values()])
         named = zip(self.shapes.items(), parts, strict=True)
         return {name: part.view(shape) for (name, shape), part in named}
 
@@ -101,7 +109,7 @@ def train(seed: int, device: torch.device, size: Size, steps: int, log: Log) -> 
                 if number % LOG_EVERY == 0:
                     log.row(number, value, norm)
             log.evaluation(step + 1, last)
-    return flat.weights(torch.float32)
+    return flat.fetched()
 
 
 def main(argv: list[str] | None = None) -> int:
