@@ -572,12 +572,18 @@ def elsewhere(run: Run, pristine: Any, labels: str, seed: int) -> SimpleNamespac
 
 @fixture
 def spoilt(run: Run, labels: str, seed: int) -> SimpleNamespace:
-    """Run train.py, without the card, on first weights that are not numbers."""
-    if "model.safetensors" in run.work.files():
+    """Run train.py, without the card, on first weights that are not numbers; keep the log of the
+    run before.
+    """
+    kept = {name: run.work.read(name, 8 << 20) for name in PUBLISHED if name in run.work.files()}
+    if "model.safetensors" in kept:
         run.work.remove("model.safetensors")
     words = ("--seed", str(seed % 2**31), "--device", "cpu")
     program = began(run.work, SPOILT, "train.py", *words)
-    return SimpleNamespace(exit=program.wait(), published="model.safetensors" in run.work.files())
+    found = SimpleNamespace(exit=program.wait(), published=PUBLISHED[1] in run.work.files())
+    for name, data in kept.items():
+        run.work.write(name, data)
+    return found
 
 
 @fixture
