@@ -104,6 +104,8 @@ def train(seed: int, device: torch.device, size: Size, steps: int, log: Log) -> 
                 held_out = loss(exam)
             fresh = seen[step + 1 - EVAL_EVERY : step + 1].flatten()
             *pairs, last = torch.cat([fresh, held_out.float().view(1)]).cpu().tolist()
+            if not all(map(math.isfinite, pairs)):
+                raise ArithmeticError(f"before step {step + 1}: not a number")
             for place_, (value, norm) in enumerate(zip(pairs[::2], pairs[1::2], strict=True)):
                 number = step + 1 - EVAL_EVERY + place_
                 if number % LOG_EVERY == 0:

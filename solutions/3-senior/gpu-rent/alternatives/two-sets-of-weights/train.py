@@ -10,6 +10,7 @@ Same letters, same steps, same rows in the log, same evaluations as today.py. On
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 
 import torch
@@ -89,6 +90,8 @@ def report(
 ) -> None:
     """Fetch everything at once and write the rows of the last EVAL_EVERY steps."""
     found = torch.cat([losses, norms, held.view(1).float()]).cpu().tolist()
+    if not all(map(math.isfinite, found)):
+        raise ArithmeticError(f"before step {done}: a loss or a gradient is not a number")
     for step in range(done - EVAL_EVERY, done, LOG_EVERY):
         log.row(step, found[step], found[len(losses) + step])
     log.evaluation(done, found[-1])
