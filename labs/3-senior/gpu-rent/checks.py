@@ -48,12 +48,10 @@ def knows_what_the_card_could_do(work, cases):
 
 @check(points=3, observes="artifact", must=True)
 def does_the_same_work(run, today, elsewhere, other_labels, bench):
-    """From today's letters and steps, on the card: today's losses, evaluations and model; and from
-    other first weights, what today's job makes of those.
+    """On the card, today's losses, evaluations and model; from other first weights, what today's
+    job makes of them.
     """
-    assert run.exit == 0, (
-        f"train.py did not end with exit code 0 on the bench's card{run.last_words}"
-    )
+    run.ended_well()
     assert run.played, "the card cannot play the tape of the run"
     rows, evaluations = run.rows()
     assert [row["step"] for row in rows] == bench.ROWS, "log.jsonl lacks rows that today's has"
@@ -90,8 +88,8 @@ def does_the_same_work(run, today, elsewhere, other_labels, bench):
 
 @check(points=2, observes="artifact", after="does_the_same_work")
 def waits_at_evaluations_only(run, spoilt, bench):
-    """The host waits for the card at the two evaluations and at the end, and nowhere else; by then
-    it has the rows, and a training whose loss is not a number ends badly and publishes nothing.
+    """The host waits at the two evaluations and the end only, has the rows by then, and ends a
+    run whose loss is not a number.
     """
     assert run.played, "there is no tape of a whole run"
     assert run.counts["waits"] <= len(bench.EVALUATIONS) + 2, (

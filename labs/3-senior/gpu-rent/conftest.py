@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -363,6 +364,7 @@ def attention(x: np.ndarray, w: dict[str, np.ndarray], layer: str) -> np.ndarray
     return heads.transpose(0, 2, 1, 3).reshape(x.shape) @ w[layer + "out"].T
 
 
+GIVEN = Path(__file__).with_name("job.py").read_bytes()
 # Put behind job.py: training that begins elsewhere, and training that cannot go well.
 ELSEWHERE = """
 
@@ -392,6 +394,10 @@ class Run:
         if self.exit == 0 and "run.card" in work.files():
             pristine.write("run.card", work.read("run.card", 64 << 20))
             self.counts, self.values = play(pristine)
+
+    def ended_well(self) -> None:
+        """The program ended with exit code 0."""
+        assert self.exit == 0, f"train.py did not end with exit code 0 on the card{self.last_words}"
 
     @property
     def played(self) -> bool:
@@ -467,11 +473,10 @@ def play(pristine: Any, *words: str) -> tuple[dict[str, Any], np.ndarray | None]
 
 def began(box: Any, behind: str, *words: str) -> Any:
     """Run a program beside a job.py that has something behind it; return the ended program."""
-    job = box.read("job.py")
-    box.write("job.py", job + behind.encode())
+    box.write("job.py", GIVEN + behind.encode())
     program = box.run(*words)
     program.wait()
-    box.write("job.py", job)
+    box.write("job.py", GIVEN)
     return program
 
 
