@@ -30,17 +30,25 @@ def starter(one: Trial) -> None:
     one.tell(f"starter: {result.points:g} of {result.possible:g}")
 
 
-def solutions(one: Trial, seeds: int, only: bool = False) -> None:
-    """The solution and, unless it is asked for `only`, every alternative earn everything."""
+def solutions(one: Trial, seeds: int) -> None:
+    """The solution and every alternative earn everything."""
     named = {"the solution": one.texts}
-    if not only:
-        named |= {f"alternative {n}": texts for n, texts in alternatives(one.lab).items()}
+    named |= {f"alternative {n}": texts for n, texts in alternatives(one.lab).items()}
     for name, texts in named.items():
-        results = one.rig.judge(one.tasks(name, texts, seeds))
-        lost = _lost(results)
-        one.tell(f"{name}: {'not ' * bool(lost)}everything on {seeds} seeds")
-        for check, why in lost.items():
-            one.blame(f"{name} does not pass {check}: {why}")
+        _everything(one, name, one.tasks(name, texts, seeds), f"{seeds} seeds")
+
+
+def solution_again(one: Trial, number: int) -> None:
+    """The solution earns everything on a seed on which it did, by its number."""
+    name = "the solution"
+    _everything(one, name, [one.task(name, one.texts, number)], f"seed {number}")
+
+
+def _everything(one: Trial, name: str, tasks: Sequence[Task], on: str) -> None:
+    lost = _lost(one.rig.judge(tasks))
+    one.tell(f"{name}: {'not ' * bool(lost)}everything on {on}")
+    for check, why in lost.items():
+        one.blame(f"{name} does not pass {check}: {why}")
 
 
 def _lost(results: Sequence[LabResult]) -> dict[str, str]:

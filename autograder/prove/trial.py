@@ -48,6 +48,11 @@ class Trial:
             for number in range(0, seeds, 2)
         ]
 
+    def task(self, name: str, texts: Texts, number: int) -> Task:
+        """Return one seed alone of those that `tasks` has, by its number."""
+        learner = f"{LEARNER}-{number - number % 2}"
+        return Task(name, self.files(texts), learner, seeds=1, skip=number % 2)
+
     def blame(self, text: str) -> None:
         """Note what is wrong, and tell it now, not after the hour that the rest may take."""
         self.wrong.append(text)
