@@ -71,7 +71,11 @@ _VERSIONED = {
 }
 # Actions that S3 decides without s3:ExistingObjectTag: an object cannot keep itself by its tags.
 _BLIND = {"PutObject", "DeleteObject", "DeleteObjectVersion", "AbortMultipartUpload"}
-_PARTS = {"CreateMultipartUpload", "UploadPart", "UploadPartCopy"}  # these create no object yet
+# Whether a PutObject makes an object, or only a part of one that is yet to be completed.
+_CREATES = {
+    "PutObject": True, "CopyObject": True, "CompleteMultipartUpload": True,
+    "CreateMultipartUpload": False, "UploadPart": False, "UploadPartCopy": False,
+}
 _HEADER_KEYS = (
     "x-amz-acl", "x-amz-server-side-encryption", "x-amz-server-side-encryption-aws-kms-key-id",
     "x-amz-storage-class", "x-amz-copy-source", "x-amz-metadata-directive",
@@ -117,6 +121,8 @@ def _main(call: Call) -> Need:
         action = _VERSIONED[action]
     resource = arn(bucket or "*", key)
     keys = _context(call)
+    if call.operation in _CREATES:
+        keys["s3:objectcreationoperation"] = str(_CREATES[call.operation]).lower()
     if key and action not in _BLIND:
         keys |= _existing_tags(bucket, key, version)
     policy = state.bucket_policy(bucket) if bucket else None
@@ -175,8 +181,6 @@ def _context(call: Call) -> Context:
     }
     if call.secure:
         keys["s3:tlsversion"] = "1.3"
-    if ACTIONS.get(call.operation, call.operation) == "PutObject":
-        keys["s3:objectcreationoperation"] = str(call.operation not in _PARTS).lower()
     keys |= {f"s3:{name}": call.headers[name] for name in _HEADER_KEYS if name in call.headers}
     for name, key in (
         ("Prefix", "prefix"), ("Delimiter", "delimiter"), ("MaxKeys", "max-keys"),

@@ -1,4 +1,4 @@
-"""What S3 looks at before it works, and the engine does not: a copy's conditions, customers' keys.
+"""What S3 looks at before it works, and the engine does not: conditions, customers' keys.
 
 And the retention of an object, which the engine keeps and cannot tell. Limit: SSE-C is refused, as
 every bucket made since April 2026 refuses it; a bucket's setting that would allow it is not read.
@@ -17,31 +17,52 @@ from infra.cloud.errors import Answer, AwsError
 
 _SOURCE = "x-amz-copy-source"
 _CUSTOMER = "server-side-encryption-customer-"
-_WRITES = {"PutObject", "CompleteMultipartUpload"}
+_WRITES = {"PutObject", "CopyObject", "CompleteMultipartUpload"}
 
 
 def check(call: Call) -> None:
     """Refuse a call whose terms are not met.
 
-    AwsError: AccessDenied, NotImplemented, PreconditionFailed.
+    AwsError: AccessDenied, NoSuchKey, NotImplemented, PreconditionFailed.
     """
     if any(_CUSTOMER in name for name in call.headers):
         raise AwsError(
             "AccessDenied", f"This cloud has no SSE-C: s3:{call.operation} takes no key of a "
             "customer. (On AWS, new buckets block it.)", 403,
         )
-    if call.operation in _WRITES and call.headers.get("if-none-match", "*") != "*":
-        raise AwsError(
-            "NotImplemented", "A header you provided implies functionality that is not "
-            "implemented: If-None-Match of a write is * and nothing else.", 501,
-        )
     if _SOURCE in call.headers and any(f"{_SOURCE}-if-" in name for name in call.headers):
         found = _object(*s3.copy_source(call))
         if found is not None and not _holds(call, found):
-            raise AwsError(
-                "PreconditionFailed",
-                "At least one of the pre-conditions you specified did not hold", 412,
-            )
+            raise _failed()
+    if call.operation in _WRITES:
+        _check_write(call)
+
+
+def _check_write(call: Call) -> None:
+    """Refuse a write on a condition that S3 has not, and a copy whose condition does not hold.
+
+    The engine itself looks at the conditions of the other writes.
+    """
+    match, unless = call.headers.get("if-match"), call.headers.get("if-none-match")
+    if unless is not None and (unless.strip() != "*" or match is not None):
+        raise AwsError(
+            "NotImplemented",
+            "A header you provided implies functionality that is not implemented: "
+            "If-None-Match of a write is * and stands alone.", 501,
+        )
+    if call.operation != "CopyObject" or match == unless:
+        return
+    there = _object(call.params["Bucket"], call.params["Key"], None)
+    if match is not None and there is None:
+        raise AwsError("NoSuchKey", "The specified key does not exist.", 404)
+    if there is not None and (match is None or not _fits(match, there.etag)):
+        raise _failed()
+
+
+def _failed() -> AwsError:
+    return AwsError(
+        "PreconditionFailed", "At least one of the pre-conditions you specified did not hold", 412
+    )
 
 
 def own_work(call: Call) -> Answer | None:

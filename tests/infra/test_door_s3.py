@@ -63,32 +63,53 @@ def test_conditional_writes(cloud: Cloud, owner: Identity) -> None:
     s3.put_object(Bucket="data", Key="k", Body=b"1", IfNoneMatch="*")
     twice = client.code(s3.put_object, Bucket="data", Key="k", Body=b"2", IfNoneMatch="*")
     assert twice == "PreconditionFailed"
-    other = client.code(s3.put_object, Bucket="data", Key="k", Body=b"2", IfNoneMatch='"abc"')
-    assert other == "NotImplemented"
+    tag = s3.get_object(Bucket="data", Key="k")["ETag"]
+    for wrong in ({"IfNoneMatch": '"abc"'}, {"IfNoneMatch": tag},
+                  {"IfNoneMatch": "*", "IfMatch": tag}):  # fmt: skip
+        put = {"Bucket": "data", "Key": "k", "Body": b"3", **wrong}
+        assert client.code(s3.put_object, **put) == "NotImplemented", wrong
     assert s3.get_object(Bucket="data", Key="k")["Body"].read() == b"1"
+    s3.put_object(Bucket="data", Key="k", Body=b"4", IfMatch=tag)
 
 
-def test_a_bucket_that_takes_conditional_writes_only(cloud: Cloud, owner: Identity) -> None:
-    """A policy can tell what makes an object from the parts of one, which take no condition."""
+def test_conditional_copies(cloud: Cloud, owner: Identity) -> None:
     s3 = client.of(cloud, "s3", owner)
-    deny = {
-        "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject",
-        "Resource": "arn:aws:s3:::data/*",
-        "Condition": {
-            "Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"},
-        },
+    tag = s3.put_object(Bucket="data", Key="k", Body=b"1")["ETag"]
+    copy = {"Bucket": "data", "Key": "l", "CopySource": {"Bucket": "data", "Key": "k"}}
+    assert client.code(s3.copy_object, **copy, IfMatch=tag) == "NoSuchKey"
+    s3.copy_object(**copy, IfNoneMatch="*")
+    assert client.code(s3.copy_object, **copy, IfNoneMatch="*") == "PreconditionFailed"
+    assert client.code(s3.copy_object, **copy, IfNoneMatch=tag) == "NotImplemented"
+    assert client.code(s3.copy_object, **copy, IfMatch='"other"') == "PreconditionFailed"
+    s3.copy_object(**copy, IfMatch=tag)
+
+
+def test_a_policy_insists_on_a_condition_as_aws_documents_it(
+    cloud: Cloud, owner: Identity
+) -> None:
+    statement = {
+        "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": f"{DATA}/*",
+        "Condition": {"Null": {"s3:if-none-match": "true"},
+                      "Bool": {"s3:ObjectCreationOperation": "true"}},
     }  # fmt: skip
-    policy = {"Version": "2012-10-17", "Statement": [deny]}
-    s3.put_bucket_policy(Bucket="data", Policy=json.dumps(policy))
-    assert client.code(s3.put_object, Bucket="data", Key="k", Body=b"1") == "AccessDenied"
-    s3.put_object(Bucket="data", Key="k", Body=b"1", IfNoneMatch="*")
-    where = {"Bucket": "data", "Key": "large"}
-    where["UploadId"] = s3.create_multipart_upload(**where)["UploadId"]
-    made = s3.upload_part(**where, PartNumber=1, Body=b"z")
-    parts = {"Parts": [{"PartNumber": 1, "ETag": made["ETag"]}]}
-    bare = client.code(s3.complete_multipart_upload, **where, MultipartUpload=parts)
-    assert bare == "AccessDenied"
-    s3.complete_multipart_upload(**where, MultipartUpload=parts, IfNoneMatch="*")
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    cloud.client("s3").put_bucket_policy(Bucket="data", Policy=policy)
+    s3, made = client.of(cloud, "s3", owner), {"Bucket": "data", "Key": "k"}
+    assert client.code(s3.put_object, **made, Body=b"1") == "AccessDenied"
+    s3.put_object(**made, Body=b"1", IfNoneMatch="*")
+    copy = {**made, "CopySource": {"Bucket": "data", "Key": "k"}}
+    assert client.code(s3.copy_object, **copy) == "AccessDenied"
+    for key, then in (("k", "PreconditionFailed"), ("l", "")):
+        made["Key"] = key
+        whole = {**made, "UploadId": s3.create_multipart_upload(**made)["UploadId"]}
+        part = s3.upload_part(**whole, PartNumber=1, Body=b"2")
+        whole["MultipartUpload"] = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+        assert client.code(s3.complete_multipart_upload, **whole) == "AccessDenied"
+        if then:
+            found = client.code(s3.complete_multipart_upload, **whole, IfNoneMatch="*")
+            assert found == then
+        else:
+            s3.complete_multipart_upload(**whole, IfNoneMatch="*")
 
 
 def test_multipart_upload(cloud: Cloud, owner: Identity) -> None:
