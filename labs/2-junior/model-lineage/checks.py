@@ -12,7 +12,7 @@ def only_the_approved_can_be_fetched(estate, cast, stopped):
     moment, wherever the gate was killed.
     """
     estate.put_models()
-    one, two, *_ = cast.good
+    one, two, three, *_ = cast.good
     serving = estate.serving()
     everyone = range(1, len(estate.world.versions) + 1)
     for version in everyone:
@@ -31,9 +31,10 @@ def only_the_approved_can_be_fetched(estate, cast, stopped):
     assert estate.fetched(serving, cast.pending) == 403, (
         "any value of the tag will do for your policy. Which one means approved?"
     )
-    assert not estate.oversteps(serving, cast.pending), (
-        "the serving role may do more than fetch. What could it approve, list, read or write?"
-    )
+    for version in (cast.pending, two):
+        assert not estate.oversteps(serving, version), (
+            "the serving role may do more than fetch. What could it approve, list, read or write?"
+        )
 
     for word, stop in stopped:
         estate.run("gate.py", word, str(one), stop=stop)
@@ -53,15 +54,23 @@ def only_the_approved_can_be_fetched(estate, cast, stopped):
     assert estate.fetched(serving, two) == 403, (
         "an artefact was replaced after its approval, and the new one can be fetched"
     )
+    estate.overwrite(three)
     estate.tag(cast.thief, package=estate.arn(one))
-    assert estate.is_refused(serving, two), (
-        "an artefact was approved that is not the one that was registered"
-    )
+    for version in (two, three):
+        assert estate.is_refused(serving, version), (
+            "an artefact was approved that is not the one that was registered"
+        )
     assert estate.is_refused(serving, cast.lonely), (
         "a version was approved for which nobody has asked"
     )
-    assert estate.is_refused(serving, cast.thief), "a version was approved on another's package"
+    for word in ("approve", "reject"):
+        assert estate.is_refused(serving, cast.thief, word), (
+            "a version was approved or rejected on another's package"
+        )
     assert estate.is_refused(serving, 99), "a version was approved that does not exist"
+    assert (estate.run("gate.py", "reject", str(three)), estate.status(three)) == (0, "Rejected"), (
+        "an artefact that was replaced could not be rejected"
+    )
 
 
 @check(points=2, observes="cloud")

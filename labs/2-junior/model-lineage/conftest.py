@@ -40,6 +40,8 @@ PATIENCE = 60  # seconds without a sign of life after which a program is given u
 MONTHS = 6
 ROWS = 420  # parcels in all of them
 LIVE = "live"
+APPROVED = (["approval", "audit", "gate", "release", "review"],
+            ["approved", "cleared", "go", "passed", "yes"])  # fmt: skip
 EPOCH = datetime(2025, 9, 20, 9, tzinfo=UTC)
 
 
@@ -357,13 +359,14 @@ def name_site(seed: int) -> dict[str, Any]:
     """Return the names of one seed."""
     rng = larkmoor.stream(seed, "site")
     tail = "".join(rng.choice(list("abcdefghjkmnpqrstuvwxyz23456789"), 6))
+    key, value = (str(rng.choice(words)) for words in APPROVED)
     return {
         "model": f"delay-{tail}",
         "group": f"delay-{tail}-packages",
         "artefacts": f"larkmoor-models-{tail}",
         "remote": f"larkmoor-dvc-{tail}",
         "ledger": f"larkmoor-ledger-{tail}",
-        "approved": {"Key": "approval", "Value": "approved"},
+        "approved": {"Key": key, "Value": value},
     }
 
 
@@ -732,13 +735,13 @@ class Estate:
     def oversteps(self, who: Identity, version: int) -> list[str]:
         """Return what somebody may do of what a serving role has no business with."""
         bucket, key = self.site["artefacts"], self.world.version(version).key
-        one, pairs = {"Bucket": bucket, "Key": key}, {"TagSet": [self.site["approved"]]}
+        one, tag = {"Bucket": bucket, "Key": key}, self.site["approved"]
         notes = {"Bucket": bucket, "Key": "notes/why.txt"}
-        self.s3.put_object(**notes, Body=b"because", Tagging="approval=approved")
+        self.s3.put_object(**notes, Body=b"because", Tagging="{Key}={Value}".format(**tag))
         self.put("ledger", {"one.json": b"{}"})
         package = {"ModelPackageArn": self.arn(version), "ModelApprovalStatus": "Approved"}
         calls = (
-            ("s3", "put_object_tagging", {**one, "Tagging": pairs}),
+            ("s3", "put_object_tagging", {**one, "Tagging": {"TagSet": [tag]}}),
             ("s3", "put_object", {**one, "Body": b"{}"}),
             ("s3", "delete_object", one),
             ("s3", "list_objects_v2", {"Bucket": bucket}),
@@ -754,11 +757,13 @@ class Estate:
         """Return whether somebody gets a version only if it is approved."""
         return self.fetched(who, version) == 403 or self.status(version) == "Approved"
 
-    def is_refused(self, who: Identity, version: int) -> bool:
-        """Return whether the gate refuses a version with 1, and `who` does not get it, if it is."""
-        code = self.run("gate.py", "approve", str(version))
+    def is_refused(self, who: Identity, version: int, word: str = "approve") -> bool:
+        """Return whether the gate refuses with 1, decides nothing, and `who` gets no more."""
+        before = self.statuses()
+        code = self.run("gate.py", word, str(version))
         there = version <= len(self.world.versions)
-        return code == 1 and not (there and self.fetched(who, version) != 403)
+        out = there and self.fetched(who, version) != 403
+        return code == 1 and not out and self.statuses() == before
 
     # -- the ledger's bucket
 
@@ -811,6 +816,13 @@ class Estate:
         """Return what SageMaker says of a version."""
         found = self.sagemaker.describe_model_package(ModelPackageName=self.arn(version))
         return str(found["ModelApprovalStatus"])
+
+    def statuses(self) -> dict[str, str]:
+        """Return what SageMaker says of every package."""
+        found = self.sagemaker.list_model_packages(
+            ModelPackageGroupName=self.site["group"], MaxResults=100
+        )["ModelPackageSummaryList"]
+        return {one["ModelPackageArn"]: one["ModelApprovalStatus"] for one in found}
 
     def decide(self, word: str, *versions: int) -> None:
         """Set the status of versions in SageMaker, as if somebody had decided."""
