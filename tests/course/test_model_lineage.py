@@ -215,7 +215,7 @@ def test_there_are_twenty_questions(lab: SimpleNamespace, seed: int) -> None:
     cast = lab.cast(world)
     parts = [*cast.good, cast.pending, cast.rejected, cast.thief, cast.lonely]
     assert sorted(parts) == sorted(range(1, 10))
-    night = [(22, 40), (22, 5), (21, 40), (23, 50)]
+    night = [(22, 26), (22, 15), (21, 40), (23, 50)]
     moves = [(datetime(2026, 8, 3, h, m, tzinfo=UTC).timestamp(), 1) for h, m in sorted(night)]
     estate = SimpleNamespace(world=world, way=SimpleNamespace(moves=moves))
     year = lab.Year(estate, cast)

@@ -41,7 +41,7 @@ MONTHS = 6
 ROWS = 420  # parcels in all of them
 LIVE = "live"
 APPROVED = (["approval", "audit", "gate", "release", "review"],
-            ["approved", "cleared", "go", "passed", "yes"])  # fmt: skip
+            ["cleared", "go", "granted", "passed", "yes"])  # fmt: skip
 EPOCH = datetime(2025, 9, 20, 9, tzinfo=UTC)
 
 
@@ -1027,28 +1027,40 @@ class Year:
         for number in range(4, 30):
             yield self.some(utc(2026, 5, number, 8), 600)
 
-    def lives(self, at: datetime, version: int) -> bool:
-        """Return whether the ledger tells this version for a minute after an instant."""
-        text = f"{at + timedelta(minutes=1):%Y-%m-%dT%H:%M:%SZ}"
-        return self.said([(text, "UTC")]) == [[self.facts[version]]]
+    def within_ten_minutes(self, began: datetime) -> datetime:
+        """Return an instant at which a release may still be somebody's."""
+        return self.some(began + timedelta(minutes=9), 1) - timedelta(seconds=20)
+
+    def lives(self, *moves: tuple[datetime, int]) -> bool:
+        """Return whether the ledger tells these versions for a minute after each instant."""
+        asked = [(f"{at + timedelta(minutes=1):%Y-%m-%dT%H:%M:%SZ}", "UTC") for at, _ in moves]
+        return self.said(asked) == [[self.facts[version]] for _, version in moves]
 
     def spring(self) -> bool:
-        """Two ordinary releases; return whether both ended well."""
+        """Two ordinary releases, one of a version whose tags are wrong; return whether both ended
+        well.
+        """
         a, b, *_ = self.cast.good
+        self.estate.tag(b, commit="0" * 40, data="tidied up")
         codes = [self.promote(self.some(utc(2026, 3, 20, 9), 300), a),
                  self.promote(self.some(utc(2026, 6, 9, 9), 300), b)]  # fmt: skip
         return codes == [0, 0]
 
+    def after(self, died: datetime) -> datetime:
+        """Return an instant just after the ten minutes of a release that died."""
+        return self.some(died + timedelta(minutes=10, seconds=20), 1)
+
     def august(self) -> bool:
         """The night of 3 August: two promotions, one of which dies with its work done, and two
-        rollbacks; return whether the others ended well.
+        rollbacks, the second of which does so too; return whether the others ended well.
         """
         _, _, c, d, _ = self.cast.good
         codes = [self.promote(self.some(utc(2026, 8, 3, 21, 35), 15), c)]
-        self.promote(self.some(utc(2026, 8, 3, 22, 3), 5), d, Stop("alias", applied=True))
-        codes += [self.roll_back(self.some(utc(2026, 8, 3, 22, 25), 5)),
-                  self.roll_back(self.some(utc(2026, 8, 3, 23, 45), 10))]  # fmt: skip
-        return codes == [0, 0, 0]
+        died = self.some(utc(2026, 8, 3, 22, 13), 5)
+        self.promote(died, d, Stop("alias", applied=True))
+        codes.append(self.roll_back(self.after(died)))
+        self.roll_back(self.some(utc(2026, 8, 3, 23, 45), 10), Stop("alias", applied=True))
+        return codes == [0, 0]
 
     def september(self) -> None:
         """One release dies before its work is done; and somebody tidies the registry."""
@@ -1058,10 +1070,14 @@ class Year:
         self.estate.forget(d)
 
     def october(self) -> bool:
-        """The hour that comes twice: a promotion in its first turn, a rollback in its second."""
+        """The hour that comes twice: a promotion in its first turn; in its second a rollback that
+        dies before its work is done, and another; return whether the others ended well.
+        """
         *_, e = self.cast.good
-        codes = [self.promote(self.some(utc(2026, 10, 25, 0, 15), 25), e),
-                 self.roll_back(self.some(utc(2026, 10, 25, 1, 10), 12))]  # fmt: skip
+        codes = [self.promote(self.some(utc(2026, 10, 25, 0, 15), 25), e)]
+        died = self.some(utc(2026, 10, 25, 1, 10), 12)
+        self.roll_back(died, Stop("alias", applied=False))
+        codes.append(self.roll_back(self.after(died)))
         return codes == [0, 0]
 
     def november(self) -> None:
