@@ -621,9 +621,14 @@ class Mlflow:
 class Estate:
     """One account and one registry, filled; who may do what in it; and programs that run there."""
 
+    CALLS = {"alias": "it moved the alias", "ledger": "it wrote to the ledger",
+             "tag status": "its first write"}  # fmt: skip
     HOSTS = ("UTC0", "CET-1CEST,M3.5.0,M10.5.0/3", "EST5EDT,M3.2.0,M11.1.0", "JST-9")
 
-    def __init__(self, work: Any, cloud: Any, way: Way, world: World) -> None:
+    def __init__(
+        self, work: Any, cloud: Any, way: Way, world: World, graded: bool = True
+    ) -> None:
+        self.graded = graded
         self.work, self.cloud, self.way, self.world, self.site = work, cloud, way, world, world.site
         self.s3, self.sagemaker = cloud.client("s3"), cloud.client("sagemaker")
         self.programs: list[Any] = []
@@ -879,7 +884,9 @@ class Estate:
             code = program.wait(PATIENCE)
         if code is None:
             program.kill()
-        killed = f", killed at {stop.kind}" if stop is not None and stop.hit.is_set() else ""
+        killed = ""
+        if stop is not None and stop.hit.is_set():
+            killed = f", killed {'after' if stop.applied else 'before'} {self.CALLS[stop.kind]}"
         self.lives.append(f"   ended with {code}{killed}")
         return code
 
@@ -941,7 +948,7 @@ def estate(work: Any, world: World, graded: bool) -> Iterator[Estate]:
         inner = stack.enter_context(loopback())
         cloud = stack.enter_context(private_cloud(inner))
         way = Way(forwarder(*inner.getsockname()), given_code("registry").Registry())
-        made = Estate(work, cloud, way, world)
+        made = Estate(work, cloud, way, world, graded)
         addresses = {}
         for name, respond in (
             ("AWS_ENDPOINT_URL", way.to_cloud), ("MLFLOW_TRACKING_URI", way.to_registry)
@@ -1160,9 +1167,36 @@ class Year:
         ends = [when for when, _ in moves[1:]] + [None]
         return [[when, end] for (when, who), end in zip(moves, ends, strict=True) if who == version]
 
-    def spans_said(self, versions: list[int]) -> list[Any]:
-        """Return the same as the learner's ledger tells it, None where a time has no offset."""
-        return [stamps(one) for one in self.answers(*({"version": one} for one in versions))]
+    def told(
+        self, moments_: list[tuple[str, str]], versions: list[int]
+    ) -> tuple[list[Any], list[Any]]:
+        """Return what the learner's ledger says of moments, and the spans of versions, None where
+        a time has no offset; empty when it does not end well.
+        """
+        asked: list[dict[str, Any]] = [{"at": text, "zone": zone} for text, zone in moments_]
+        found = self.answers(*asked, *({"version": one} for one in versions))
+        return found[: len(asked)], [stamps(one) for one in found[len(asked) :]]
+
+    def wrong(self, moments_: list[tuple[str, str]], answers: Iterator[Any]) -> list[str]:
+        """Return in words which of these moments are answered wrongly; takes their answers."""
+        return [
+            f"{text} {zone}: you say {versions(said)}, true is {versions(true)}"
+            for text, zone in moments_
+            if (said := next(answers)) != (true := self.truth(text, zone))
+        ]
+
+    def shown(self, wrong: list[str]) -> str:
+        """On the desk, the first wrong answer; a graded run shows nothing of it."""
+        return "" if self.estate.graded or not wrong else f" Asked {wrong[0]}."
+
+
+def versions(answer: Any) -> str:
+    """Return an answer in words: how many parts it has, and which versions they name."""
+    if not isinstance(answer, list):
+        return "no list"
+    names = [one.get("version") if isinstance(one, dict) else one for one in answer]
+    count = f"{len(names)} answer{'s' * (len(names) != 1)}"
+    return f"{count} (version {', '.join(map(str, names))})" if names else count
 
 
 def stamps(found: Any) -> Any:
@@ -1248,7 +1282,9 @@ class Rooms:
         for name, data in (self.world.wheels | (wheels or {})).items():
             work.write(f"{room}/wheelhouse/{name}", data)
         code = self.estate.run("rebuild.py", str(version.package), room)
-        return Ended(code, self._left(f"{room}/model.json"), self._said(f"{room}/refused.json"))
+        refused = self._said(f"{room}/refused.json")
+        self.estate.lives.append(f"   refused.json: {json.dumps(refused)[:300]}")
+        return Ended(code, self._left(f"{room}/model.json"), refused)
 
     def _left(self, path: str) -> bytes | None:
         try:
@@ -1273,6 +1309,10 @@ class Rooms:
         """Return one of the names."""
         rng = larkmoor.stream(self.world.seed, "some", *names)
         return [names[int(rng.integers(0, len(names)))]]
+
+    def listing(self, version: Version) -> bytes:
+        """Return a version's listing without its last month."""
+        return json.dumps(json.loads(self.world.remote[place_of(version.data)])[:-1]).encode()
 
     def record(self, version: Version, sha256: str) -> None:
         """Write another digest into a version's package."""
