@@ -42,6 +42,8 @@ ROWS = 420  # parcels in all of them
 LIVE = "live"
 APPROVED = (["approval", "audit", "gate", "release", "review"],
             ["cleared", "go", "granted", "passed", "yes"])  # fmt: skip
+CALLS = {"alias": "it moved the alias", "ledger": "it wrote to the ledger",
+         "tag status": "its first write"}  # fmt: skip
 EPOCH = datetime(2025, 9, 20, 9, tzinfo=UTC)
 
 
@@ -494,7 +496,7 @@ def world(seed: int) -> World:
 @given("site.json")
 @fixture
 def site(seed: int) -> dict[str, Any]:
-    """The names of one Larkmoor; nothing in them can be known before they are read."""
+    """The names of one Larkmoor, drawn: read them, nothing in them holds for another."""
     return name_site(seed)
 
 
@@ -621,8 +623,6 @@ class Mlflow:
 class Estate:
     """One account and one registry, filled; who may do what in it; and programs that run there."""
 
-    CALLS = {"alias": "it moved the alias", "ledger": "it wrote to the ledger",
-             "tag status": "its first write"}  # fmt: skip
     HOSTS = ("UTC0", "CET-1CEST,M3.5.0,M10.5.0/3", "EST5EDT,M3.2.0,M11.1.0", "JST-9")
 
     def __init__(
@@ -886,7 +886,7 @@ class Estate:
             program.kill()
         killed = ""
         if stop is not None and stop.hit.is_set():
-            killed = f", killed {'after' if stop.applied else 'before'} {self.CALLS[stop.kind]}"
+            killed = f", killed {'after' if stop.applied else 'before'} {CALLS[stop.kind]}"
         self.lives.append(f"   ended with {code}{killed}")
         return code
 
