@@ -86,6 +86,8 @@ def ledger_can_only_grow(estate):
         new["Key"] = "entries/00000003.json"
     again = estate.attempt(owner, "s3", "put_object", **{**new, "Key": old["Key"]})
     assert again in (403, 412), "an entry was overwritten under a condition"
+    other = estate.attempt(owner, "s3", "put_object", **{**old, "IfNoneMatch": '"another"'})
+    assert other >= 400, "an entry was overwritten under a condition about other content"
     source = {"Bucket": bucket, "Key": "entries/00000002.json"}
     for call, arguments in (
         ("put_object", {**old, "Body": b"{}"}),
