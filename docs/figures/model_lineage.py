@@ -114,7 +114,8 @@ def clock(axes: Axes, code: ModuleType, day: datetime, wall: str, title: str) ->
     asked = datetime.fromisoformat(wall)
     level = asked.hour + asked.minute / 60
     axes.axhline(level, color=WRONG, linewidth=1, linestyle="--")
-    for left, one in zip((True, False), code.moments(wall, "Europe/Copenhagen"), strict=False):
+    shown = code.turns(wall, "Europe/Copenhagen", minutes)
+    for left, one in zip((True, False), shown, strict=False):
         axes.plot((one - day) / timedelta(hours=1), level, "o", color=WRONG, markersize=8)
         axes.annotate(f"{one:%H:%M} UTC", ((one - day) / timedelta(hours=1), level),
                       textcoords="offset points", xytext=(-6, 7) if left else (8, -17),

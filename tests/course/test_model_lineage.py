@@ -73,7 +73,7 @@ def test_pictures_and_table_are_up_to_date(tmp_path: Path) -> None:
 
 def test_the_snippets_of_the_lesson_exist() -> None:
     source, text = (LESSON / "worked.py").read_text(), LESSON.with_suffix(".md").read_text()
-    for name in ("world", "ways", "night", "moments", "elapsed"):
+    for name in ("world", "ways", "night", "turns", "elapsed"):
         assert f"worked.py:{name}" in text
         assert source.count(f"--8<-- [start:{name}]") == source.count(f"--8<-- [end:{name}]") == 1
 
@@ -100,8 +100,8 @@ def test_the_numbers_of_the_lesson(worked: ModuleType) -> None:
         ("2026-03-29T03:00", ["01:00"]),
     ],
 )
-def test_moments(worked: ModuleType, lab: SimpleNamespace, wall: str, instants: list[str]) -> None:
-    found = worked.moments(wall, "Europe/Copenhagen")
+def test_turns(worked: ModuleType, lab: SimpleNamespace, wall: str, instants: list[str]) -> None:
+    found = worked.turns(wall, "Europe/Copenhagen", worked.minutes_about(wall))
     assert [f"{one:%H:%M}" for one in found] == instants
     assert lab.moments(wall, "Europe/Copenhagen") == [one.timestamp() for one in found]
 

@@ -7,7 +7,7 @@ No cloud: a list of moves is the alias, another is the record. And what a clock 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -118,16 +118,19 @@ def table() -> str:
     return "\n".join(lines) + "\n"
 
 
-# --8<-- [start:moments]
-def moments(text: str, zone: str) -> list[datetime]:
-    """Return the instants at which a clock in a zone shows this: none, one or two."""
-    told = datetime.fromisoformat(text)
-    both = [told.replace(tzinfo=ZoneInfo(zone), fold=fold).astimezone(UTC) for fold in (0, 1)]
-    shown = {one for one in both if one.astimezone(ZoneInfo(zone)).replace(tzinfo=None) == told}
-    return sorted(shown)
+# --8<-- [start:turns]
+def turns(wall: str, zone: str, walk: Iterable[datetime]) -> list[datetime]:
+    """Walk through instants, minute by minute; keep those at which a clock in a zone shows this."""
+    return [one for one in walk if f"{one.astimezone(ZoneInfo(zone)):%Y-%m-%dT%H:%M}" == wall]
 
 
-# --8<-- [end:moments]
+# --8<-- [end:turns]
+def minutes_about(wall: str) -> list[datetime]:
+    """Return every minute from the day before a wall time to the day after, in UTC."""
+    first = datetime.fromisoformat(wall).replace(hour=0, minute=0, tzinfo=UTC) - timedelta(days=1)
+    return [first + timedelta(minutes=n) for n in range(3 * 24 * 60)]
+
+
 # --8<-- [start:elapsed]
 def elapsed(begin: str, end: str, zone: str) -> tuple[timedelta, timedelta]:
     """Return the time between two wall times, as Python subtracts them and as it passed."""
@@ -139,5 +142,6 @@ def elapsed(begin: str, end: str, zone: str) -> tuple[timedelta, timedelta]:
 if __name__ == "__main__":
     print(table())
     for wall in ("2026-08-03T23:50", "2026-10-25T02:30", "2026-03-29T02:30"):
-        print(wall, [f"{one:%H:%M} UTC" for one in moments(wall, "Europe/Copenhagen")])
+        shown = turns(wall, "Europe/Copenhagen", minutes_about(wall))
+        print(wall, [f"{one:%H:%M} UTC" for one in shown])
     print(*elapsed("2026-10-24T22:00", "2026-10-25T06:00", "Europe/Copenhagen"))
