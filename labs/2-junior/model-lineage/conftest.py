@@ -625,10 +625,7 @@ class Estate:
 
     HOSTS = ("UTC0", "CET-1CEST,M3.5.0,M10.5.0/3", "EST5EDT,M3.2.0,M11.1.0", "JST-9")
 
-    def __init__(
-        self, work: Any, cloud: Any, way: Way, world: World, graded: bool = True
-    ) -> None:
-        self.graded = graded
+    def __init__(self, work: Any, cloud: Any, way: Way, world: World) -> None:
         self.work, self.cloud, self.way, self.world, self.site = work, cloud, way, world, world.site
         self.s3, self.sagemaker = cloud.client("s3"), cloud.client("sagemaker")
         self.programs: list[Any] = []
@@ -948,7 +945,7 @@ def estate(work: Any, world: World, graded: bool) -> Iterator[Estate]:
         inner = stack.enter_context(loopback())
         cloud = stack.enter_context(private_cloud(inner))
         way = Way(forwarder(*inner.getsockname()), given_code("registry").Registry())
-        made = Estate(work, cloud, way, world, graded)
+        made = Estate(work, cloud, way, world)
         addresses = {}
         for name, respond in (
             ("AWS_ENDPOINT_URL", way.to_cloud), ("MLFLOW_TRACKING_URI", way.to_registry)
@@ -1177,17 +1174,18 @@ class Year:
         found = self.answers(*asked, *({"version": one} for one in versions))
         return found[: len(asked)], [stamps(one) for one in found[len(asked) :]]
 
-    def wrong(self, moments_: list[tuple[str, str]], answers: Iterator[Any]) -> list[str]:
-        """Return in words which of these moments are answered wrongly; takes their answers."""
-        return [
-            f"{text} {zone}: you say {versions(said)}, true is {versions(true)}"
-            for text, zone in moments_
-            if (said := next(answers)) != (true := self.truth(text, zone))
-        ]
+    def right(self, moments_: list[tuple[str, str]], answers: Iterator[Any]) -> bool:
+        """Return whether these moments are answered rightly; takes their answers.
 
-    def shown(self, wrong: list[str]) -> str:
-        """On the desk, the first wrong answer; a graded run shows nothing of it."""
-        return "" if self.estate.graded or not wrong else f" Asked {wrong[0]}."
+        On the desk it is told which was the first wrong one.
+        """
+        asked = [(text, zone, next(answers), self.truth(text, zone)) for text, zone in moments_]
+        wrong = [one for one in asked if one[2] != one[3]]
+        for text, zone, said, true in wrong[:1]:
+            self.estate.lives.append(
+                f"   asked {text} {zone}: you say {versions(said)}, true is {versions(true)}"
+            )
+        return not wrong
 
 
 def versions(answer: Any) -> str:
