@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -52,6 +53,18 @@ def test_the_prices_of_the_lesson_are_those_of_its_code(worked: ModuleType) -> N
     assert worked.asked()["by day, depot,\nand event"]["finance"][:2] == (0, 12_960)
 
 
+def test_the_board_was_the_bill(worked: ModuleType) -> None:
+    month, others = 24 * 4 * 24 * 31, 4_100 * 31 // 45  # refreshes; questions of other shapes
+    assert round(month, -3) == 71_000
+    assert round(24 * 4 * 24 * 45 + 4_100, -3) == 108_000
+    raw = worked.asked()["JSON lines"]["operations"][2]
+    assert 3_700 < month * raw < 3_800
+    least, claims = worked.price(0, 1), worked.asked()["by day"]["claims"][2]
+    assert round(month * least + others * claims) == 7
+    assert month * least > others * claims
+    assert "from $3,700 a month to seven" in TEXT
+
+
 def test_what_a_death_leaves(worked: ModuleType) -> None:
     for job in ("append", "merge", "remake"):
         found = worked.deaths(getattr(worked, job))
@@ -91,14 +104,30 @@ def test_the_files_have_the_dirt_that_the_brief_tells_of(world: object) -> None:
     assert 0.28 < unread / total < 0.38
 
 
-def test_the_late_file_has_old_days_new_days_and_what_everybody_has(world: object) -> None:
-    rows = [json.loads(line) for line in world.late.splitlines()]  # type: ignore[attr-defined]
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_late_file_has_old_days_new_days_and_what_everybody_has(
+    world: object, number: int
+) -> None:
+    text = world.late[number - 1]  # type: ignore[attr-defined]
+    rows = [json.loads(line) for line in text.splitlines()]
     known = set(world.before["scan"])  # type: ignore[attr-defined]
     days = {row["at"][:10] for row in rows}
-    assert days == world.touched  # type: ignore[attr-defined]
+    assert days == world.touched(number)  # type: ignore[attr-defined]
     assert sum(row["scan"] in known for row in rows) == 15
-    assert len([day for day in days if day <= "2026-03-31"]) == 5
+    assert len([day for day in days if day <= "2026-03-31"]) == (5, 3)[number - 1]
     assert max(days) > "2026-03-31"
+
+
+def test_late_files_share_days_and_no_new_scan(world: object) -> None:
+    first, second = (
+        {row["scan"]: row["at"][:10] for row in map(json.loads, text.splitlines())}
+        for text in world.late  # type: ignore[attr-defined]
+    )
+    known = set(world.before["scan"])  # type: ignore[attr-defined]
+    assert not (first.keys() & second.keys()) - known
+    days = [{day for day in found.values() if day <= "2026-03-31"} for found in (first, second)]
+    assert len(days[0] & days[1]) == 2
+    assert days[1] - days[0] == {world.lost}  # type: ignore[attr-defined]
 
 
 def test_two_learners_have_two_worlds(world: object) -> None:
@@ -144,16 +173,39 @@ def load_given(name: str) -> ModuleType:
         sys.path.remove(str(LAB))
 
 
-def test_the_log_of_spark_is_counted_by_order() -> None:
+def started(stages: list[int], order: str | None) -> dict[str, object]:
+    known = {} if order is None else {"larkmoor.order": order}
+    return {"Event": "SparkListenerJobStart", "Stage IDs": stages, "Properties": known}
+
+
+def ended(stage: int, read: int, shuffled: int, size: int, sent: int = 0) -> dict[str, object]:
+    return {"Event": "SparkListenerTaskEnd", "Stage ID": stage, "Task Metrics": {
+        "Result Size": sent, "Input Metrics": {"Records Read": read},
+        "Shuffle Read Metrics": {"Total Records Read": shuffled, "Local Bytes Read": size,
+                                 "Remote Bytes Read": 0}}}  # fmt: skip
+
+
+def counted(*events: dict[str, object]) -> dict[int, object]:
     count = load(LAB / "conftest.py").counts
-    start = {"Event": "SparkListenerJobStart", "Stage IDs": [4, 5],
-             "Properties": {"larkmoor.order": "2"}}  # fmt: skip
-    def task(stage: int, read: int, shuffled: int, sent: int) -> dict[str, object]:
-        return {"Event": "SparkListenerTaskEnd", "Stage ID": stage, "Task Metrics": {
-            "Result Size": sent, "Input Metrics": {"Records Read": read},
-            "Shuffle Read Metrics": {"Total Records Read": shuffled}}}  # fmt: skip
-    events = [start, task(4, 3_000, 0, 2_000), *(task(5, 0, n, 30_000) for n in (2_000, 500, 500))]
-    found = count("\n".join(map(json.dumps, events)).encode())[2]
-    assert found.read == 3_000
-    assert found.driver == 3 * (30_000 - (24 << 10))
-    assert found.worst == pytest.approx(2 / 3)
+    return dict(count("\n".join(map(json.dumps, events)).encode()))
+
+
+def test_the_log_of_spark_is_counted_by_order() -> None:
+    tasks = [ended(5, 0, n, 10 * n, 2_000) for n in (2_000, 500, 500)]
+    found = counted(started([4, 5], "2"), ended(4, 3_000, 0, 0, 30_000), *tasks)
+    two: Any = found[2]
+    assert (two.read, two.driver) == (3_000, 36_000)
+    assert two.shuffled == pytest.approx(2 / 3)
+    assert two.from_files == 1
+
+
+def test_batches_of_objects_are_counted_by_their_bytes() -> None:
+    few: Any = counted(started([1], "0"), *(ended(1, 0, 9, n) for n in (60_000, 30_000)))[0]
+    many: Any = counted(started([1], "0"), *(ended(1, 0, 9, n) for n in (60_000, 60_000)))[0]
+    assert (few.shuffled, many.shuffled) == (0, 0.5)
+
+
+def test_a_job_that_hides_its_order_is_counted_with_the_one_before() -> None:
+    jobs = [started([1], "1"), ended(1, 0, 0, 0, 5), started([2], None), ended(2, 0, 0, 0, 7)]
+    found: Any = counted(*jobs)
+    assert found[1].driver == 12

@@ -5,7 +5,8 @@
     python board.py reduce  < records of some keys      sorted by key
 
 A line of legs is DEPOT, EVENT, SECONDS, with tabs between; SECONDS is empty where a scan has no
-earlier one. A record is KEY, tab, VALUE. A line of the board is DEPOT, EVENT, SCANS, LEGS, MEAN.
+earlier one. A record is KEY, tab, VALUE. A line of the board is DEPOT, EVENT, SCANS, LEGS, MEAN,
+with tabs between; MEAN is rounded down, and empty without legs.
 """
 
 from __future__ import annotations

@@ -17,11 +17,13 @@ import signal
 import tarfile
 import time
 import zlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import larkmoor
@@ -34,15 +36,15 @@ from infra.cloud.fixtures import allow, private_cloud
 PARCELS = 4_200
 FIRST, DAYS = date(2026, 1, 1), 90
 LAST = FIRST + timedelta(days=DAYS - 1)
-FOUND = "2026-04-07"  # the day on which a handheld turns up behind a seat
+FOUND = ("2026-04-07", "2026-04-09")  # days on which handhelds turn up behind seats
 UNREAD = ("sorted", "held", "loaded")  # on a belt a label can lie face down
-REPORT = 24 << 10  # bytes that a task sends to the driver for telling how it went
-FEW = 3_000  # records below which nobody minds who reads them
+FEW, LITTLE = 3_000, 100_000  # records, and bytes of a shuffle, that may lie in one task
 PATIENCE = 300  # seconds without an end after which a night is given up
 ORDERS = {  # what a learner is told about an order that did not end well
     "calm": "ingest, in a quiet night", "first": "ingest, again after a death",
-    "late": "ingest, with the late file", "board": "board",
-}
+    "late": "ingest, with a late file", "again": "ingest, with a second late file",
+    "board": "board",
+}  # fmt: skip
 KINDS = {
     "scan": "string", "parcel": "bigint", "depot": "string", "event": "string", "at": "timestamp",
     "battery": "int", "photo": "string", "day": "date",
@@ -59,31 +61,41 @@ Board = list[tuple[str, str, int, int, int | None]]
 
 @dataclass
 class World:
-    """The scans of one seed: the truth, the files that came, and the file that came late."""
+    """The scans of one seed: the truth, the files that came, and the two that came late.
+
+    The truth's column `late` is 0 for what came in ninety days, or the number of a late file.
+    """
 
     seed: int
     truth: pd.DataFrame
     raw: dict[str, str]
-    late: str
+    late: list[str]
+
+    def until(self, number: int) -> pd.DataFrame:
+        """The truth up to a late file."""
+        return self.truth[self.truth["late"] <= number]
 
     @cached_property
     def before(self) -> pd.DataFrame:
-        """The truth before the late file."""
-        return self.truth[~self.truth["late"]]
+        """The truth before the late files."""
+        return self.until(0)
 
-    @cached_property
-    def touched(self) -> set[str]:
-        """The days of which the late file holds scans."""
-        return set(self.truth.loc[self.truth["late"], "day"])
+    def touched(self, number: int) -> set[str]:
+        """The days of which a late file holds scans."""
+        return set(self.truth.loc[self.truth["late"] == number, "day"])
 
     @cached_property
     def lost(self) -> str:
-        """A day that the late file touches and that was there before."""
-        return max(self.touched & set(self.before["day"]))
+        """A day that was there before, and of which only the second late file holds scans."""
+        return max((self.touched(2) - self.touched(1)) & set(self.before["day"]))
 
 
 def scanned(seed: int) -> pd.DataFrame:
-    """Return every scan of a seed, with `late` for those of the handheld behind the seat."""
+    """Return every scan of a seed, with `late` for those of the handhelds behind seats.
+
+    The second handheld has some of what is missing of two of the first one's days and of the new
+    days, and all that is missing of a day of its own.
+    """
     rng = larkmoor.stream(seed, "parcel-lake")
     seen = larkmoor.scans(larkmoor.parcels(seed, PARCELS, "2026-01", 3), seed)
     n = len(seen)
@@ -98,13 +110,16 @@ def scanned(seed: int) -> pd.DataFrame:
     photos = rng.integers(0, 256, (n, 20), np.uint8)
     day = seen["at"].dt.strftime("%Y-%m-%d").to_numpy()
     own = np.unique(day[day <= LAST.isoformat()])
-    chosen = set(own[rng.permutation(np.arange(15, len(own) - 5))[:5]])
-    late = (day > LAST.isoformat()) | (np.isin(day, list(chosen)) & (rng.integers(0, 8, n) == 0))
+    chosen = own[rng.permutation(np.arange(15, len(own) - 5))[:6]].tolist()
+    new = day > LAST.isoformat()
+    late = np.where(new | (np.isin(day, chosen) & (rng.integers(0, 8, n) == 0)), 1, 0)
+    shared = (new | np.isin(day, chosen[:2])) & (rng.integers(0, 3, n) == 0)
+    second = late & (shared | (day == chosen[5]))
     return seen.assign(
         scan=[f"H{h:03d}-{s:06d}" for h, s in zip(handheld, serial, strict=True)],
         parcel=seen["parcel"].astype("Int64").mask(unread),
         battery=rng.integers(5, 101, n), photo=[bytes(row).hex() for row in photos],
-        day=day, late=late,
+        day=day, late=late + second,
     )  # fmt: skip
 
 
@@ -151,16 +166,17 @@ def made(seed: int) -> World:
             files[come.isoformat()].append(text)
     truth = seen.drop(index=gone).reset_index(drop=True)
     raw = {f"{name}.jsonl": "".join(f"{x}\n" for x in lines) for name, lines in files.items()}
-    return World(seed, truth, raw, late_file(truth, rng))
+    return World(seed, truth, raw, [late_file(truth, number, rng) for number in (1, 2)])
 
 
-def late_file(truth: pd.DataFrame, rng: np.random.Generator) -> str:
-    """Return the late file: scans that nobody has, and some of the same days that everybody has."""
-    own = truth[truth["late"]]
-    known = truth[~truth["late"] & truth["day"].isin(set(own["day"]))]
+def late_file(truth: pd.DataFrame, number: int, rng: np.random.Generator) -> str:
+    """Return a late file: scans that nobody has, and some of the same days that everybody has."""
+    own = truth[truth["late"] == number]
+    known = truth[(truth["late"] == 0) & truth["day"].isin(set(own["day"]))]
     again = known.iloc[rng.permutation(len(known))[:15]]
     rows = pd.concat([own, again]).sample(frac=1, random_state=int(rng.integers(1 << 31)))
-    return "".join(f"{line(row, f'{FOUND}T09:00:00Z')}\n" for row in rows.itertuples())
+    sent = f"{FOUND[number - 1]}T09:00:00Z"
+    return "".join(f"{line(row, sent)}\n" for row in rows.itertuples())
 
 
 def legs_of(truth: pd.DataFrame) -> pd.DataFrame:
@@ -192,8 +208,8 @@ def raw_files(seed: int) -> dict[str, str]:
 @given("late/")
 @fixture
 def late_files(seed: int) -> dict[str, str]:
-    """The file of the handheld that was found."""
-    return {f"{FOUND}.jsonl": made(seed).late}
+    """The files of the handhelds that were found."""
+    return {f"{day}.jsonl": text for day, text in zip(FOUND, made(seed).late, strict=True)}
 
 
 # ---------------------------------------------------------------- the nights
@@ -203,8 +219,8 @@ def late_files(seed: int) -> dict[str, str]:
 class Left:
     """What the nights left: lakes as objects by key, how orders ended, what Spark counted.
 
-    calm: filled once; first: filled after a death, or a second time; late: with the late file;
-    again: the same, after a day was lost.
+    calm: filled once; first: filled after a death, or a second time; late: calm with a late file
+    folded in; again: with a second late file, after a day of it was lost.
     """
 
     calm: dict[str, bytes] = field(default_factory=dict)
@@ -226,14 +242,41 @@ class Left:
 class Counts:
     """What Spark counted of one order."""
 
-    read: int = 0  # records that its tasks read from files
-    driver: int = 0  # bytes that its tasks sent to the driver, beyond their own reports
-    shuffles: list[list[int]] = field(default_factory=list)  # records read by each task of a stage
+    driver: int = 0  # bytes that its tasks sent to the driver
+    stages: list[Stage] = field(default_factory=list)
 
     @property
-    def worst(self) -> float:
-        """The largest share that one task read of what its stage shuffled; 1 if none shuffled."""
-        return max((max(one) / sum(one) for one in self.shuffles if sum(one) >= FEW), default=1.0)
+    def read(self) -> int:
+        """Records that its tasks read from files."""
+        return sum(sum(one.files) for one in self.stages)
+
+    @property
+    def from_files(self) -> float:
+        """The largest share that one task read of the records that its stage read from files."""
+        return max((share(one.files, FEW) for one in self.stages), default=0.0)
+
+    @property
+    def shuffled(self) -> float:
+        """The largest share that one task read of what its stage shuffled; 0: nothing to speak of.
+
+        Of records; of bytes where Spark cannot count records, as in batches of Python objects.
+        """
+        shares = (share(one.records, FEW) or share(one.bytes, LITTLE) for one in self.stages)
+        return max(shares, default=0.0)
+
+
+@dataclass
+class Stage:
+    """What each task of a stage read: records of files, then records and bytes of a shuffle."""
+
+    files: list[int] = field(default_factory=list)
+    records: list[int] = field(default_factory=list)
+    bytes: list[int] = field(default_factory=list)
+
+
+def share(parts: list[int], least: int) -> float:
+    """Return the largest part's share; 0 where all together are fewer than `least`."""
+    return max(parts) / sum(parts) if parts and sum(parts) >= least else 0.0
 
 
 Order = dict[str, Any]
@@ -260,17 +303,24 @@ class Nights:
                 self.work.write(f"w{n}/raw/{name}", text.encode())
         todo = [self.first(0, "calm", "calm"), self.copy(0, "calm", "calm")]
         for n in range(1, len(self.worlds)):
-            todo += [self.first(n, "calm", "lake"), self.copy(n, "calm"), self.first(n)]
+            todo += [self.first(n, "calm"), self.copy(n, "calm"), self.first(n)]
         self.night(0, [*todo, self.first(0)], kill="w0/lake")
         for n, world in enumerate(self.worlds):
-            self.work.write(f"w{n}/late/{FOUND}.jsonl", world.late.encode())
+            self.left[n].calm = self.untar(f"w{n}/calm.tar")
+            for key, body in self.left[n].calm.items():  # what late files are folded into
+                self.work.write(f"w{n}/old/{key}", body)
+            for day, text in zip(FOUND, world.late, strict=True):
+                self.work.write(f"w{n}/late/{day}.jsonl", text.encode())
         todo = [self.first(0)]
+        if len(self.worlds) == 1:  # a desk has one world for the death and for the second time
+            todo.append(self.first(0))
         for n in range(len(self.worlds)):
-            todo += [self.copy(n, "first"), self.board(n), self.arrive(n), self.late(n)]
-            todo += [self.copy(n, "late"), self.lose(n), self.late(n), self.copy(n, "again")]
+            todo += [self.copy(n, "first"), self.board(n)]
+            todo += [self.arrive(n, 0), self.late(n, 0), self.copy(n, "late", "old")]
+            todo += [self.arrive(n, 1), self.lose(n), self.late(n, 1), self.copy(n, "again", "old")]
         self.night(1, todo)
         for n, left in enumerate(self.left):
-            for part in ("calm", "first", "late", "again"):
+            for part in ("first", "late", "again"):
                 setattr(left, part, self.untar(f"w{n}/{part}.tar"))
             with suppress(LearnerError):
                 names = self.work.files(f"w{n}/board/part-*")
@@ -284,15 +334,15 @@ class Nights:
         return {"do": "ingest", "raw": f"w{n}/raw", "new": new, "lake": f"w{n}/{lake}",
                 "is": (n, name)}  # fmt: skip
 
-    def late(self, n: int) -> Order:
-        """The late file, which has been put beside the others."""
-        return {"do": "ingest", "raw": f"w{n}/raw", "new": [f"w{n}/raw/{FOUND}.jsonl"],
-                "lake": f"w{n}/lake", "is": (n, "late")}  # fmt: skip
+    def late(self, n: int, which: int) -> Order:
+        """A late file, which has been put beside the others."""
+        return {"do": "ingest", "raw": f"w{n}/raw", "new": [f"w{n}/raw/{FOUND[which]}.jsonl"],
+                "lake": f"w{n}/old", "is": (n, ("late", "again")[which])}  # fmt: skip
 
-    def arrive(self, n: int) -> Order:
+    def arrive(self, n: int, which: int) -> Order:
         """A handheld turns up."""
-        return {"do": "arrive", "file": f"w{n}/late/{FOUND}.jsonl", "raw": f"w{n}/raw",
-                "is": (n, "arrive")}  # fmt: skip
+        return {"do": "arrive", "file": f"w{n}/late/{FOUND[which]}.jsonl", "raw": f"w{n}/raw",
+                "is": (n, f"arrive {which}")}  # fmt: skip
 
     def board(self, n: int) -> Order:
         """The board of what came in ninety days."""
@@ -305,7 +355,7 @@ class Nights:
 
     def lose(self, n: int) -> Order:
         """Take away a day, as a death between deleting and renaming does."""
-        return {"do": "lose", "lake": f"w{n}/lake", "day": self.worlds[n].lost, "is": (n, "lose")}
+        return {"do": "lose", "lake": f"w{n}/old", "day": self.worlds[n].lost, "is": (n, "lose")}
 
     # -- sessions
 
@@ -380,24 +430,31 @@ def visible(key: str) -> bool:
 
 
 def counts(log: bytes) -> dict[int, Counts]:
-    """Return what Spark's event log says of each order."""
+    """Return what Spark's event log says of each order.
+
+    A job that does not say whose it is belongs to the order before it.
+    """
     order_of: dict[int, int] = {}
     found: dict[int, Counts] = {}
-    read: dict[int, list[int]] = {}
+    stages: dict[int, Stage] = {}
+    number = 0
     for text in log.splitlines():
         with suppress(ValueError, KeyError, TypeError):
             event = json.loads(text)
             if event["Event"] == "SparkListenerJobStart":
-                number = int(event["Properties"]["larkmoor.order"])
+                with suppress(ValueError, KeyError, TypeError):
+                    number = int(event["Properties"]["larkmoor.order"])
                 order_of |= dict.fromkeys(event["Stage IDs"], number)
             elif event["Event"] == "SparkListenerTaskEnd":
                 one, stage = event["Task Metrics"], event["Stage ID"]
                 mine = found.setdefault(order_of[stage], Counts())
-                mine.read += one["Input Metrics"]["Records Read"]
-                mine.driver += max(0, one["Result Size"] - REPORT)
-                if stage not in read:
-                    mine.shuffles.append(read.setdefault(stage, []))
-                read[stage].append(one["Shuffle Read Metrics"]["Total Records Read"])
+                mine.driver += one["Result Size"]
+                if stage not in stages:
+                    mine.stages.append(stages.setdefault(stage, Stage()))
+                came = one["Shuffle Read Metrics"]
+                stages[stage].files.append(one["Input Metrics"]["Records Read"])
+                stages[stage].records.append(came["Total Records Read"])
+                stages[stage].bytes.append(came["Local Bytes Read"] + came["Remote Bytes Read"])
     return found
 
 
@@ -411,15 +468,25 @@ class Season:
 
     @property
     def rewritten(self) -> bool:
-        """Whether the late file changed an object of a day of which it holds no scan."""
-        first, late = self.left.first, self.left.late
-        changed = {key for key in first.keys() | late.keys() if first.get(key) != late.get(key)}
-        return any(not self.world.touched & set(days(key)) for key in changed)
+        """Whether a late file changed an object of a day of which it holds no scan."""
+        lakes = (self.left.calm, self.left.late, self.left.again)
+        return any(
+            before.get(key) != after.get(key) and not self.world.touched(number) & set(days(key))
+            for number, (before, after) in enumerate(pairwise(lakes), 1)
+            for key in before.keys() | after.keys()
+        )
 
     @property
-    def counted(self) -> Counts:
-        """What Spark counted when it made the board."""
-        return self.left.counts["board"]
+    def in_pieces(self) -> bool:
+        """Whether a day lies in more than two objects, in any of the lakes."""
+        return any(
+            len(lake) > 2 * len(set(self.world.until(number)["day"]))
+            or max(Counter(day for key in lake for day in days(key)).values(), default=0) > 2
+            for lake, number in (
+                (self.left.calm, 0), (self.left.first, 0),
+                (self.left.late, 1), (self.left.again, 2),
+            )
+        )  # fmt: skip
 
     @property
     def board(self) -> Board | None:
@@ -587,10 +654,16 @@ class Shelf:
         labels = int(truth["parcel"].notna().sum())
         return [[str(n), str(n), str(labels), str(n), min(day), max(day)]]
 
-    def holds(self, objects: dict[str, bytes], truth: pd.DataFrame) -> str:
-        """Say what is wrong with a lake, in a catalog of the judge's own: "", or one word."""
+    def holds(
+        self, objects: dict[str, bytes], truth: pd.DataFrame,
+        only: Sequence[str] = (), but: Sequence[str] = (),
+    ) -> str:  # fmt: skip
+        """Say what is wrong with a lake, in a catalog of the judge's own: "", or one word.
+
+        only, but: days to look at, or not to look at.
+        """
         if not objects:
-            return "empty"
+            return "no objects"
         parts = self.parts(objects)
         if parts is None:
             return "layout"
@@ -603,12 +676,15 @@ class Shelf:
         )  # fmt: skip
         if answer.failed:
             return "unreadable"
-        found = sorted(tuple(row) for row in answer.rows)
-        wanted = told(truth)
+        found, wanted = (
+            sorted(row for row in rows if row[-1] not in but and (not only or row[-1] in only))
+            for rows in (map(tuple, answer.rows), told(truth))
+        )
         if found == wanted:
             return ""
-        if {row[0] for row in found} != {row[0] for row in wanted}:
-            return "scans"
+        there, came = ({row[0] for row in rows} for rows in (found, wanted))
+        if there != came:
+            return "missing" if came - there else "strange"
         return "twice" if len(found) != len(wanted) else "columns"
 
     def parts(self, objects: dict[str, bytes]) -> list[str] | None:
@@ -808,12 +884,14 @@ class Hadoop:
             raise LearnerError(kind, last_line(out), f"board.py {part}")
         return out.splitlines()
 
-    def mapped(self, combined: int) -> list[str]:
-        """Return what leaves the mappers, combined so often."""
-        sent = self.maps
-        for _ in range(combined):
-            sent = [self.run("combine", by_key(lines)) for lines in sent]
-        return [one for lines in sent for one in lines]
+    def sent(self) -> tuple[list[str], list[str], list[str]]:
+        """Return what goes to the reducers: never combined; once on each of four machines; and
+
+        that once more, on one machine that has the records of all four.
+        """
+        never = [one for lines in self.maps for one in lines]
+        once = [one for lines in self.maps for one in self.run("combine", by_key(lines))]
+        return never, once, self.run("combine", by_key(once))
 
     def reduced(self, sent: list[str]) -> list[str]:
         """Return what the reducers print, in order."""

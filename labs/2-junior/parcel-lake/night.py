@@ -31,7 +31,9 @@ SETTINGS = {
     "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",  # no .crc: S3 has none
     "spark.ui.enabled": "false",
     "spark.sql.shuffle.partitions": "8",
+    "spark.sql.files.minPartitionNum": "8",  # as many tasks read
     "spark.sql.adaptive.enabled": "false",  # the real night is too large for it to hide anything
+    "spark.sql.autoBroadcastJoinThreshold": "-1",  # and too large to be sent to everybody
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "1000",  # a small disk lists fast
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",

@@ -49,7 +49,7 @@ def board(spark: SparkSession, lake: str, out: str) -> None:
     """Write the board as JSON lines into the folder `out`: a line for each depot and event.
 
     `scans`; `legs`, how many of them have an earlier scan of the same parcel; `mean`, the seconds
-    between the two on the average, rounded down, null where there is no leg.
+    between the two on the average, rounded down; null, or left out, where there is no leg.
     """
     ### BEGIN SOLUTION: count scans and legs, and say what a leg takes
     scans = spark.read.parquet(lake).select("parcel", "depot", "event", "at")

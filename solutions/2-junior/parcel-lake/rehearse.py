@@ -1,4 +1,4 @@
-"""Play a night on your desk: fill `lake` from `raw`, make the board, fold the late file in.
+"""Play a night on your desk: fill `lake` from `raw`, make the board, fold the late files in.
 
     python rehearse.py
 
@@ -25,9 +25,12 @@ def main() -> int:
     orders = [
         {"do": "ingest", "raw": "play", "new": first, "lake": "lake"},
         {"do": "board", "lake": "lake", "out": "board"},
-        *({"do": "arrive", "file": str(path), "raw": "play"} for path in late),
-        {"do": "ingest", "raw": "play", "new": [f"play/{p.name}" for p in late], "lake": "lake"},
-    ]  # fmt: skip
+    ]
+    for path in late:
+        orders += [
+            {"do": "arrive", "file": str(path), "raw": "play"},
+            {"do": "ingest", "raw": "play", "new": [f"play/{path.name}"], "lake": "lake"},
+        ]
     Path("orders.json").write_text(json.dumps(orders, indent=1))
     return night.main("orders.json")
 
