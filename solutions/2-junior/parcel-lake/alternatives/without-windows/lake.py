@@ -1,7 +1,8 @@
-"""No window anywhere: aggregates find the one scan of many, and a parcel's whole journey."""
+"""No window anywhere: an aggregate finds the one scan of many, an RDD a parcel's whole journey."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
@@ -18,6 +19,7 @@ RAW = (
     .add("battery", IntegerType())
     .add("photo", StringType())
 )
+Scan, Sums = tuple[int, str, str], tuple[int, int, int]  # at, depot, event; scans, legs, seconds
 FIELDS = [name for name in RAW.names if name != "scan"]
 
 
@@ -43,20 +45,22 @@ def ingest(spark: SparkSession, raw: str, new: list[str], lake: str) -> None:
 
 
 def board(spark: SparkSession, lake: str, out: str) -> None:
-    """A parcel's scans as one sorted array, and the gaps in it."""
-    scans = spark.read.parquet(lake)
-    journey = F.array_sort(F.collect_list(F.struct("at", "depot", "event")))
-    journeys = scans.dropna(subset=["parcel"]).groupBy("parcel").agg(journey.alias("way"))
-    steps = journeys.select(F.posexplode("way").alias("place", "here"), "way").select(
-        "here.depot", "here.event",
-        F.when(F.col("place") > 0, F.unix_timestamp("here.at") - F.unix_timestamp(
-            F.element_at("way", F.col("place")).getField("at"))).alias("gap"),
-    )  # fmt: skip
-    unread = scans.where("parcel IS NULL").select(
-        "depot", "event", F.lit(None).cast("bigint").alias("gap")
-    )
-    found = steps.union(unread).groupBy("depot", "event").agg(
-        F.count(F.lit(1)).alias("scans"), F.count("gap").alias("legs"),
-        F.avg("gap").cast("bigint").alias("mean"),
-    )  # fmt: skip
-    found.coalesce(1).write.json(out, mode="overwrite")
+    """Group plain Python objects by label, and add up the gaps in each parcel's journey."""
+    at = F.unix_timestamp("at").alias("at")
+    rows = spark.read.parquet(lake).select("parcel", "depot", "event", at).rdd
+    known = rows.filter(lambda r: r.parcel is not None)
+    unread = rows.filter(lambda r: r.parcel is None)
+    steps = known.map(lambda r: (r.parcel, (r.at, r.depot, r.event))).groupByKey(8).flatMap(legs)
+    alone = unread.map(lambda r: ((r.depot, r.event), (1, 0, 0)))
+    sums = steps.union(alone).reduceByKey(lambda a, b: (a[0] + b[0], a[1] + b[1], a[2] + b[2]), 8)
+    found = sums.map(lambda one: (*one[0], *one[1][:2], one[1][2] // max(1, one[1][1])))
+    spark.createDataFrame(
+        found, "depot string, event string, scans bigint, legs bigint, mean bigint"
+    ).withColumn("mean", F.when(F.col("legs") > 0, F.col("mean"))).write.json(out, mode="overwrite")
+
+
+def legs(journey: tuple[int, Iterable[Scan]]) -> Iterator[tuple[tuple[str, str], Sums]]:
+    """Return the depot and event of each scan of a parcel, with what it adds to their sums."""
+    scans = sorted(journey[1])
+    for before, (at, depot, event) in zip([None, *scans], scans, strict=False):
+        yield (depot, event), (1, 0, 0) if before is None else (1, 1, at - before[0])
