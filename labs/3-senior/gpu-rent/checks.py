@@ -48,8 +48,8 @@ def knows_what_the_card_could_do(work, cases):
 
 @check(points=3, observes="artifact", must=True)
 def does_the_same_work(run, today, elsewhere, other_labels, bench):
-    """On the card, today's losses, evaluations and model; from other first weights, what today's
-    job makes of them.
+    """On the card, today's losses, evaluations and weights; from other first weights, what
+    today's job makes of them.
     """
     run.ended_well()
     assert run.played, "the card cannot play the tape of the run"
@@ -59,18 +59,22 @@ def does_the_same_work(run, today, elsewhere, other_labels, bench):
         "log.jsonl lacks an evaluation that today's has"
     )
     assert bench.apart(rows, today["rows"], "loss") < 0.02, (
-        "a loss of the log is not today's loss at that step. The same letters, in the same order?"
+        "a loss of the log is not today's loss at that step. The same letters, in the same order, "
+        "and weights in float32?"
     )
     assert bench.apart(evaluations, today["evaluations"], "held_out") < 0.02, (
         "an evaluation is not today's. On which labels, with which weights?"
     )
     for mine, theirs in zip(rows, today["rows"], strict=True):
         assert abs(mine["norm"] / theirs["norm"] - 1) < 0.05, (
-            "a gradient is not as long as today's. Before clipping, over all weights?"
+            "a gradient is not as long as today's. Before clipping, over all weights, in float32?"
         )
     model = run.model()
     assert run.fetched(model, rows), (
         "the log or the model holds what was not fetched from the card: what changed it afterwards?"
+    )
+    assert bench.way(model, today["model"], today["first"]) <= 0.02, (
+        "the weights end where today's do not. How small a step can a number in bfloat16 take?"
     )
     assert bench.loss(model, other_labels) <= bench.loss(today["model"], other_labels) + 0.01, (
         "on labels nobody has seen, the model is worse than today's"
@@ -123,18 +127,13 @@ def launches_a_third(run, bench):
 
 
 @check(points=2, observes="artifact", after="does_the_same_work")
-def multiplies_in_bfloat16(run, today, bench):
-    """At least 95 % of the matrix products are in bfloat16, and the weights, kept in float32, end
-    where today's do.
-    """
+def multiplies_in_bfloat16(run, bench):
+    """The model's products are all on the tape, at least 95 % of them in bfloat16."""
     assert run.played, "there is no tape of a whole run"
     assert sum(run.counts["flops"].values()) >= 0.99 * bench.TODAY["flops"], (
         "fewer products than this model has: part of the work is done elsewhere, or not at all"
     )
     assert run.bfloat16() >= 0.95, "the card still multiplies in float32"
-    assert bench.way(run.model(), today["model"], today["first"]) <= 0.02, (
-        "the weights end where today's do not. How small a step can a number in bfloat16 take?"
-    )
 
 
 @check(points=2, observes="artifact", after="does_the_same_work")
