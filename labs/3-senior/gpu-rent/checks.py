@@ -12,21 +12,25 @@ CAUSES = {"loader", "transfer", "float32", "copies", "tiny-kernels", "item", "no
 
 
 @check(points=2, observes="returned")
-def names_the_five_stalls(work, trace, largest, bench):
-    """Of a night that nobody has looked at, the five largest stalls are named, each with its cause
+def names_the_five_stalls(work, nights, bench):
+    """Of nights that nobody has looked at, the five largest stalls are named, each with its cause
     and its place in the last step.
     """
-    found = work.module("stalls").five(trace["traceEvents"])
-    assert len(found) == 5, "not five stalls"
-    spans = {one["cause"]: (one["from"], one["to"]) for one in found}
-    assert set(spans) <= CAUSES, "a cause that is none of the nine in the brief"
-    assert set(spans) == set(largest), (
-        "other stalls cost more. In which steps did you add up, and what did the card do meanwhile?"
-    )
-    for cause, span in spans.items():
-        assert bench.overlap(span, largest[cause]) >= 0.8, (
-            "a stall is where it was not: its place is that of its largest piece in the last step"
+    stalls = work.module("stalls")
+    for events, largest in nights:
+        found = stalls.five(events)
+        assert len(found) == 5, "not five stalls"
+        spans = {one["cause"]: (one["from"], one["to"]) for one in found}
+        assert set(spans) <= CAUSES, "a cause that is none of the nine in the brief"
+        assert set(spans) == set(largest), (
+            "other stalls cost more. In which steps did you add up, and what did the card do "
+            "meanwhile?"
         )
+        for cause, span in spans.items():
+            assert bench.overlap(span, largest[cause]) >= 0.8, (
+                "a stall is where it was not: its place is that of its largest piece in the last "
+                "step"
+            )
 
 
 @check(points=2, observes="returned")
