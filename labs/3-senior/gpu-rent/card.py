@@ -290,15 +290,8 @@ def cast(packet: Any, to: torch.dtype | None) -> Any:
 
 
 def attention(
-    q: torch.Tensor,
-    k: torch.Tensor,
-    v: torch.Tensor,
-    attn_mask: Any = None,
-    dropout_p: float = 0,
-    is_causal: bool = False,
-    *,
-    scale: Any = None,
-    enable_gqa: bool = False,
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, attn_mask: Any = None, dropout_p: float = 0,
+    is_causal: bool = False, *, scale: Any = None, enable_gqa: bool = False,
 ) -> torch.Tensor:
     """Attention in one kernel, forward and backward."""
     one = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
