@@ -26,11 +26,15 @@ ISLANDS: dict[str, Served] = {one.name: one for one in (
     sqs.SERVED,
     dynamodb.SERVED,
     sns.SERVED,
-    island("logs", needs=rights.logs, own=dict.fromkeys(
-        ("PutSubscriptionFilter", "PutLogEvents"), subscriptions.answer,
-    ), revive=subscriptions.revive),
+    island("logs", needs=rights.logs, own={
+        **dict.fromkeys((
+            "PutSubscriptionFilter", "PutMetricFilter", "PutLogEvents", "FilterLogEvents",
+        ), subscriptions.answer),
+        "PutRetentionPolicy": subscriptions.put_retention,
+    }, revive=subscriptions.revive),
     island("monitoring", needs=rights.monitoring, own={
         "GetMetricData": metrics.get_data,
+        "GetMetricStatistics": metrics.answer, "ListMetrics": metrics.answer,
     }, revive=alarms.revive),
     island("events", needs=rights.events, own={
         "PutRule": rules.put_rule, "TestEventPattern": rules.test_event_pattern,
