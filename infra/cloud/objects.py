@@ -64,6 +64,7 @@ def forward(call: Call) -> Answer:
     headers = clean_headers(call)
     answer = dispatch.call("s3", region, call.method, path, query, headers, call.body)
     answer.headers.pop("server", None)
+    terms.owned(call, answer)
     return answer
 
 

@@ -1,4 +1,4 @@
-"""What S3 looks at before it works, and the engine does not: conditions, customers' keys.
+"""What S3 looks at before it works, and the engine does not: conditions, customers' keys, ACLs.
 
 And the retention of an object, which the engine keeps and cannot tell. Limit: SSE-C is refused, as
 every bucket made since April 2026 refuses it; a bucket's setting that would allow it is not read.
@@ -18,12 +18,15 @@ from infra.cloud.errors import Answer, AwsError
 _SOURCE = "x-amz-copy-source"
 _CUSTOMER = "server-side-encryption-customer-"
 _WRITES = {"PutObject", "CopyObject", "CompleteMultipartUpload"}
+_ENFORCED = "BucketOwnerEnforced"
+_LISTS = {"PutObject", "CopyObject", "CreateMultipartUpload", "PutBucketAcl", "PutObjectAcl"}
 
 
 def check(call: Call) -> None:
     """Refuse a call whose terms are not met.
 
-    AwsError: AccessDenied, NoSuchKey, NotImplemented, PreconditionFailed.
+    AwsError: AccessControlListNotSupported, AccessDenied, NoSuchKey, NotImplemented,
+    PreconditionFailed.
     """
     if any(_CUSTOMER in name for name in call.headers):
         raise AwsError(
@@ -34,8 +37,35 @@ def check(call: Call) -> None:
         found = _object(*s3.copy_source(call))
         if found is not None and not _holds(call, found):
             raise _failed()
+    _check_lists(call)
     if call.operation in _WRITES:
         _check_write(call)
+
+
+def owned(call: Call, answer: Answer) -> None:
+    """Let a new bucket's owner own all that is in it, unless the request says otherwise."""
+    if call.operation == "CreateBucket" and answer.status == 200:
+        made: Any = backend("s3").get_bucket(call.params["Bucket"])
+        made.ownership_rule = made.ownership_rule or _ENFORCED
+
+
+def _check_lists(call: Call) -> None:
+    """Refuse an access control list in a bucket whose owner owns everything, as in each new one."""
+    canned = call.headers.get("x-amz-acl", "")
+    given = bool(canned) or any(name.startswith("x-amz-grant-") for name in call.headers)
+    if call.operation == "CreateBucket":
+        rule = call.headers.get("x-amz-object-ownership", _ENFORCED)
+        if given and canned != "private" and rule == _ENFORCED:
+            raise AwsError(
+                "InvalidBucketAclWithObjectOwnership",
+                f"Bucket cannot have ACLs set with ObjectOwnership's {_ENFORCED} setting",
+            )
+    elif call.operation in _LISTS and state.bucket(call.params["Bucket"]) is not None:
+        set_alone = call.operation.endswith("Acl")
+        rule = backend("s3").get_bucket(call.params["Bucket"]).ownership_rule
+        allowed = canned == "bucket-owner-full-control"
+        if rule == _ENFORCED and (set_alone or given) and not allowed:
+            raise AwsError("AccessControlListNotSupported", "The bucket does not allow ACLs")
 
 
 def _check_write(call: Call) -> None:
