@@ -215,7 +215,9 @@ class Door:
         headers = {"content-type": _JSON, "x-amz-target": call.headers["x-amz-target"]}
         body = json.dumps(call.params).encode()
         answer = dispatch.call(call.service, call.region, "POST", headers=headers, body=body)
-        return kms.checked(call, answer) if call.service == "kms" else answer
+        if call.service == "kms":
+            return kms.checked(call, answer, self.clock.now())
+        return versions.labelled(call, answer)
 
     def _forward_s3(self, call: Call, trace: _Trace) -> Answer:
         if call.operation == "DeleteObjects":

@@ -138,6 +138,7 @@ def answer(call: Call, inside: Inside) -> Answer | Later:
     _used(call.params)
     if call.operation == "BatchWriteItem":
         _small(_mapping(call, "RequestItems"))
+        _distinct(call)
     for table, item in _puts(call):
         _index_keys(_table(call.region, table), item)
     if call.operation == "TransactWriteItems" and call.params.get("ClientRequestToken"):
@@ -197,6 +198,17 @@ def _used(params: Mapping[str, Any]) -> None:
 def _small(tables: Mapping[str, Any]) -> None:
     if sum(len(requests) for requests in tables.values()) > 25:
         raise _invalid("Too many items requested for the BatchWriteItem call")
+
+
+def _distinct(call: Call) -> None:
+    """Refuse a batch that puts and deletes the same item."""
+    for name, requests in _mapping(call, "RequestItems").items():
+        table = _table(call.region, name)
+        keys = [key for one in requests for key in _written(one)] if table is not None else []
+        attributes = [part["AttributeName"] for part in table.schema] if table is not None else []
+        found = [json.dumps([key.get(each) for each in attributes]) for key in keys]
+        if len(set(found)) < len(found):
+            raise _invalid("Provided list of item keys contains duplicates")
 
 
 def _puts(call: Call) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -6,6 +6,7 @@ Limit: a shard iterator does not age.
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any
 
 from infra.cloud import dispatch, rights
@@ -37,9 +38,28 @@ def register(call: Call, inside: Inside) -> Answer:
         raise AwsError(
             "ResourceNotFoundException", f"Stream {name} under account {ACCOUNT} not found."
         )
+    consumers = next(one.consumers for one in streams.values() if one.arn == arn)
+    consumer = call.params.get("ConsumerName")
+    if consumer in {one.consumer_name for one in consumers}:
+        raise AwsError(
+            "ResourceInUseException", f"Consumer {consumer} under stream {arn} already exists."
+        )
     return forward(call)
+
+
+def summary(call: Call, inside: Inside) -> Answer:
+    """Answer DescribeStreamSummary, with the number of consumers."""
+    answer = forward(call)
+    if answer.status == 200:
+        told = json.loads(answer.body)
+        about = told["StreamDescriptionSummary"]
+        stream: Any = dispatch.backend("kinesis", call.region).streams[about["StreamName"]]
+        about["ConsumerCount"] = len(stream.consumers)
+        answer.body = json.dumps(told).encode()
+    return answer
 
 
 SERVED = island("kinesis", needs=rights.kinesis, own={
     "GetRecords": get_records, "RegisterStreamConsumer": register,
+    "DescribeStreamSummary": summary,
 })

@@ -6,12 +6,13 @@ Limit: a grant holds at once and until it is revoked; grant tokens are neither n
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from infra.cloud import state
 from infra.cloud.calls import Call, Context, Need, request_tags
-from infra.cloud.dispatch import ACCOUNT
+from infra.cloud.dispatch import ACCOUNT, backend
 from infra.cloud.errors import Answer, AwsError
 from infra.cloud.state import KeyInfo
 from infra.cloud.usage import Usage
@@ -98,12 +99,67 @@ def use(
     ]
 
 
-def checked(call: Call, answer: Answer) -> Answer:
-    """Return the engine's answer. AwsError: a signature that is none, where it says "false"."""
-    asked = call.operation == "Verify" and answer.status == 200
-    if asked and not json.loads(answer.body).get("SignatureValid"):
+def checked(call: Call, answer: Answer, now: float) -> Answer:
+    """Return the engine's answer, with what it leaves out.
+
+    AwsError: a signature that is none, where the engine says "false".
+    """
+    told = (json.loads(answer.body or b"null") or {}) if answer.status == 200 else {}
+    if call.operation == "Verify" and answer.status == 200 and not told.get("SignatureValid"):
         raise AwsError("KMSInvalidSignatureException", "The signature does not fit.")
+    if call.operation == "CreateGrant" and told:
+        _granted(call, told, now)
+        answer.body = json.dumps(told).encode()
+    for grant in told.get("Grants", ()):
+        made: Any = backend("kms", call.region).keys[grant["KeyId"]]
+        grant |= {"KeyId": made.arn, "IssuingAccount": f"arn:aws:iam::{ACCOUNT}:root",
+                  "CreationDate": getattr(made.grants[grant["GrantId"]], "made", now)}
+    for name in ("Keys", "Aliases", "Grants"):
+        if name in told and call.operation.startswith("List"):
+            told = _page(call.params, told, name)
+            answer.body = json.dumps(told).encode()
+    if "Rotation" in call.operation and answer.status == 200:
+        _rotated(call, answer, told, now)
     return answer
+
+
+def _granted(call: Call, told: dict[str, Any], now: float) -> None:
+    """Give a new grant an id of 64 letters, and keep when it was made."""
+    grants = backend("kms", call.region).keys[str(call.params["KeyId"])].grants
+    grant = grants.pop(told["GrantId"])
+    grant.id, grant.made = secrets.token_hex(32), now
+    grants[grant.id] = grant
+    told["GrantId"] = grant.id
+
+
+def _page(params: dict[str, Any], told: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return one page of a list. AwsError: a limit or a marker that is none."""
+    limit, marker = params.get("Limit", 100), str(params.get("Marker", "0"))
+    if not isinstance(limit, int) or not 1 <= limit <= 1000:
+        raise AwsError("ValidationException", "Limit must be between 1 and 1000.")
+    if not marker.isdigit() or int(marker) > len(told[name]):
+        raise AwsError("InvalidMarkerException", "Could not read the marker.")
+    start = int(marker)
+    end = min(start + limit, len(told[name]))
+    more = end < len(told[name])
+    found = {name: told[name][start:end], "Truncated": more}
+    return found | ({"NextMarker": str(end)} if more else {})
+
+
+def _rotated(call: Call, answer: Answer, told: dict[str, Any], now: float) -> None:
+    """Keep and tell how often a key is rotated, and when it will be next."""
+    key: Any = backend("kms", call.region).keys.get(str(call.params.get("KeyId")))
+    if key is None:
+        return
+    if call.operation == "EnableKeyRotation":
+        days = int(call.params.get("RotationPeriodInDays", 365))
+        key.rotation = (days, now + days * 86_400)
+    if call.operation == "GetKeyRotationStatus":
+        told["KeyId"] = key.arn
+        if told.get("KeyRotationEnabled"):
+            days, after = getattr(key, "rotation", (365, now + 365 * 86_400))
+            told |= {"RotationPeriodInDays": days, "NextRotationDate": after}
+        answer.body = json.dumps(told).encode()
 
 
 def requests(call: Call, needs: Iterable[Need]) -> Iterator[Usage]:

@@ -51,7 +51,22 @@ def answer(call: Call, inside: Inside) -> Answer | Later:
     check = _CHECKS.get(call.operation)
     if check is not None:
         check(call)
-    return _unconfirmed(call, island.forward(call))
+    answer = _unconfirmed(call, island.forward(call))
+    return _numbered(call, answer) if call.operation.startswith("Publish") else answer
+
+
+def _numbered(call: Call, answer: Answer) -> Answer:
+    """Number what was published to a FIFO topic, in rising order, as SNS does."""
+    topic = dispatch.backend("sns", call.region).topics.get(str(call.params.get("TopicArn")))
+    if answer.status != 200 or topic is None or not topic.arn.endswith(".fifo"):
+        return answer
+
+    def number(found: re.Match[bytes]) -> bytes:
+        topic.numbered = getattr(topic, "numbered", 10**19) + 1
+        return found[0] + f"<SequenceNumber>{topic.numbered}</SequenceNumber>".encode()
+
+    answer.body = re.sub(rb"<MessageId>[^<]*</MessageId>", number, answer.body)
+    return answer
 
 
 def _unconfirmed(call: Call, answer: Answer) -> Answer:
@@ -82,6 +97,20 @@ def _check_publish(call: Call) -> None:
     topic = call.params.get("TopicArn") or call.params.get("TargetArn") or ""
     if topic.count(":") == 5 and topic not in dispatch.backend("sns", call.region).topics:
         raise AwsError("NotFound", "Topic does not exist", 404)
+    if call.params.get("MessageStructure") == "json":
+        _check_structure(str(call.params["Message"]))
+
+
+def _check_structure(text: str) -> None:
+    wrong = "Invalid parameter: Message Structure - "
+    try:
+        parts = json.loads(text)
+    except ValueError:
+        raise AwsError(
+            "InvalidParameter", f"{wrong}JSON message body failed to parse"
+        ) from None
+    if not isinstance(parts, dict) or "default" not in parts:
+        raise AwsError("InvalidParameter", f"{wrong}No default entry in JSON message body")
 
 
 def _check_subscribe(call: Call) -> None:
@@ -118,8 +147,17 @@ def _check_filter(text: Any) -> None:
         )
 
 
+def _check_unsubscribe(call: Call) -> None:
+    arn = str(call.params.get("SubscriptionArn", ""))
+    if arn.count(":") < 5:
+        raise AwsError(
+            "InvalidParameter", "Invalid parameter: SubscriptionArn Reason: An ARN must have at "
+            f"least 6 elements, not {arn.count(':') + 1}",
+        )
+
+
 _CHECKS: dict[str, Callable[[Call], None]] = {
-    "Publish": _check_publish, "Subscribe": _check_subscribe,
+    "Publish": _check_publish, "Subscribe": _check_subscribe, "Unsubscribe": _check_unsubscribe,
     "SetSubscriptionAttributes": _check_attribute,
 }
 

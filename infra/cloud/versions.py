@@ -34,6 +34,16 @@ def own_work(call: Call) -> Answer | None:
     return None
 
 
+def labelled(call: Call, answer: Answer) -> Answer:
+    """Leave versions without a label out of a secret's description, as AWS does."""
+    if call.operation == "DescribeSecret" and answer.status == 200:
+        told = json.loads(answer.body)
+        versions = told.get("VersionIdsToStages") or {}
+        told["VersionIdsToStages"] = {one: labels for one, labels in versions.items() if labels}
+        answer.body = json.dumps(told).encode()
+    return answer
+
+
 def _secret(call: Call) -> Any:
     name = str(call.params.get("SecretId", ""))
     found = dispatch.backend("secretsmanager", call.region).secrets.get(name)
