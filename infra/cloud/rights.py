@@ -151,10 +151,20 @@ def _put_need(call: Call, bus: str, entries: list[Mapping[str, Any]]) -> Need:
 # --- Systems Manager ----------------------------------------------------------------------------
 
 _READ = {"GetParameter", "GetParameters", "GetParametersByPath", "GetParameterHistory"}
+_STORE = _READ | {
+    "PutParameter", "DescribeParameters", "DeleteParameter", "DeleteParameters",
+    "LabelParameterVersion", "UnlabelParameterVersion", "AddTagsToResource",
+    "RemoveTagsFromResource", "ListTagsForResource",
+}
 
 
 def ssm(call: Call) -> list[Need]:
-    """Return what a call about parameters needs, the key of a secure one included."""
+    """Return what a call about parameters needs, the key of a secure one included.
+
+    NotImplemented: there are parameters here, no machines to manage.
+    """
+    if call.operation not in _STORE:
+        raise AwsError("NotImplemented", f"This cloud has no ssm:{call.operation}.", 501)
     params = call.params
     names = params.get("Names") or [params.get("Name") or params.get("Path")]
     if params.get("ResourceType") == "Parameter":

@@ -27,7 +27,7 @@ MB = 1_000_000
 LEAST_CHARGED = 10 * MB
 LONGEST_QUERY = 262_144
 MISSING = (
-    "Athena needs DuckDB and sqlglot: type .venv/bin/pip install -c constraints.txt duckdb sqlglot"
+    "This needs DuckDB and sqlglot: type .venv/bin/pip install -c constraints.txt duckdb sqlglot"
 )
 HOMES: dict[str, str] = {}  # the workgroup of a query by its id, for what IAM asks before the store
 
@@ -50,9 +50,14 @@ def start(call: Call, inside: Inside, store: Store) -> dict[str, Any]:
     return {"QueryExecutionId": one.id}
 
 
-def _execution(call: Call, store: Store, group: Group, text: str) -> Execution:
+def look() -> None:
+    """AwsError: what runs queries is not installed. Its message says what to type."""
     if not all(importlib.util.find_spec(name) for name in ("duckdb", "sqlglot")):
-        raise AwsError("InternalServerException", MISSING, 500)
+        raise AwsError("InvalidRequestException", MISSING)
+
+
+def _execution(call: Call, store: Store, group: Group, text: str) -> Execution:
+    look()
     context = call.params.get("QueryExecutionContext") or {}
     catalog = str(context.get("Catalog") or "AwsDataCatalog")
     if catalog.lower() != "awsdatacatalog":

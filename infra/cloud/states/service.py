@@ -1,6 +1,6 @@
 """Step Functions behind the door: the engine keeps machines and runs them with their role.
 
-Limit: what moto's interpreter knows of the Amazon States Language; activities cannot be polled,
+Limit: what moto's interpreter knows of the Amazon States Language; there are no activities, and
 express executions leave no history of their own.
 """
 
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 SERVICE = "states.amazonaws.com"
 LONGEST_INPUT = 262_144
+_ABSENT = {
+    "TestState", "CreateActivity", "DeleteActivity", "DescribeActivity", "ListActivities",
+    "GetActivityTask",
+}
 LONGEST_SYNC = 300.0  # seconds of the cloud's clock that an express execution may take
 
 
@@ -45,8 +49,10 @@ def answer(call: Call, inside: Inside) -> Answer | Later:
     if call.operation == "StartSyncExecution":
         _check_input(call)
         return _start_sync(call, inside)
-    if call.operation == "TestState":
-        raise AwsError("NotImplemented", "This cloud has no states:TestState.", 501)
+    if call.operation in _ABSENT:
+        raise AwsError("NotImplemented", f"This cloud has no states:{call.operation}.", 501)
+    if call.operation == "StopExecution":
+        return _stop(call)
     return forward(call)
 
 
@@ -98,6 +104,16 @@ def _start(call: Call) -> Answer:
     return forward(call)
 
 
+def _stop(call: Call) -> Answer:
+    """Stop an execution, for the error and the cause that are given: the engine forgets them."""
+    arn = call.params.get("executionArn")
+    for machine in engine.backends()[call.region].state_machines:
+        for one in machine.executions:
+            if one.exec_arn == arn and one.stop_date is None:
+                one.error, one.cause = call.params.get("error"), call.params.get("cause")
+    return forward(call)
+
+
 def _start_sync(call: Call, inside: Inside) -> Answer | Later:
     """StartSyncExecution: start an express execution and wait for its end."""
     machine = _machine(call)
@@ -132,27 +148,26 @@ def _result(inside: Inside, execution: Any) -> Answer:
     return plain({name: value for name, value in told.items() if value is not None})
 
 
-def hold(_: Inside) -> dict[str, tuple[list[Any], dict[str, Any]]]:
-    """Return the machines without their executions, and the activities, of each region."""
+def hold(_: Inside) -> dict[str, list[Any]]:
+    """Return the machines of each region, without their executions."""
     found = {}
     for region, backend in engine.backends().items():
         machines = [copy.copy(one) for one in backend.state_machines]
         for one in machines:
             one.executions, one.backend = [], None
-        found[region] = machines, dict(backend.activities)
+        found[region] = machines
     return found
 
 
-def revive(inside: Inside, held: dict[str, tuple[list[Any], dict[str, Any]]] | None) -> None:
+def revive(inside: Inside, held: dict[str, list[Any]] | None) -> None:
     """Take the machines of a kept cloud over; what they had run is forgotten."""
     if held:
         engine.follow(inside)
-    for region, (machines, activities) in (held or {}).items():
+    for region, machines in (held or {}).items():
         backend = engine.backends()[region]
         for one in machines:
             one.backend = backend
         backend.state_machines[:] = machines
-        backend.activities.update(activities)
 
 
 SERVED = Served("states", needs, answer, hold=hold, revive=revive)
