@@ -32,6 +32,15 @@ def test_an_object_is_moved_within_its_bucket(bucket) -> None:
     assert [one.name for one in bucket.list_blobs()] == ["folder/b"]
 
 
+def test_what_is_composed_tells_of_how_many_parts(bucket) -> None:
+    bucket.blob("b").compose([bucket.blob("a"), bucket.blob("a")])
+    bucket.blob("c").compose([bucket.blob("b"), bucket.blob("a")])
+    assert bucket.get_blob("b").component_count == 2
+    assert bucket.get_blob("c").component_count == 3
+    assert bucket.blob("c").download_as_bytes() == b"oneoneone"
+    assert bucket.get_blob("a").component_count is None
+
+
 def test_a_rewrite_gives_the_class_that_is_asked_for(bucket) -> None:
     bucket.get_blob("a").update_storage_class("NEARLINE")
     assert bucket.get_blob("a").storage_class == "NEARLINE"
@@ -52,6 +61,12 @@ def test_no_hold_is_promised(bucket) -> None:
         found.patch()
     found.temporary_hold = False
     found.patch()
+
+
+def test_no_classes_that_change_by_themselves_are_promised(bucket) -> None:
+    bucket.autoclass_enabled = True
+    with pytest.raises(MethodNotImplemented, match="Autoclass"):
+        bucket.patch()
 
 
 def test_no_versions_are_promised(bucket) -> None:
