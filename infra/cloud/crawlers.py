@@ -100,9 +100,9 @@ def _invalid(message: str) -> AwsError:
 
 def start(call: Call, inside: Inside) -> Answer:
     """Start a crawl in a thread."""
-    from infra.cloud.athena.queries import look
+    from infra.cloud.athena.queries import check_packages
 
-    look()
+    check_packages()
     name, crawler = _named(call)
     crawls = _store(inside)
     last = crawls.last(name)

@@ -30,6 +30,7 @@ ISLANDS: dict[str, Served] = {one.name: one for one in (
         **dict.fromkeys((
             "PutSubscriptionFilter", "PutMetricFilter", "PutLogEvents", "FilterLogEvents",
         ), subscriptions.answer),
+        "DeleteLogGroup": subscriptions.delete_group,
         "PutRetentionPolicy": subscriptions.put_retention,
     }, revive=subscriptions.revive),
     island("monitoring", needs=rights.monitoring, own={

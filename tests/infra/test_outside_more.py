@@ -59,6 +59,15 @@ def test_what_is_no_pattern_is_refused(text: str) -> None:
         pattern(text)
 
 
+def test_what_is_nested_or_long_beyond_measure_breaks_nothing() -> None:
+    wanted = pattern("{ $.n > 1 }")
+    for message in ("[" * 200_000, '{"n": ' + "[" * 200_000, '{"n": 1' + "0" * 400 + "}"):
+        assert not wanted.matches(message)
+    for text in ("{" + "(" * 1000, "x" * 1025):
+        with pytest.raises(AwsError, match="InvalidParameterException"):
+            pattern(text)
+
+
 @pytest.fixture
 def group(cloud, request) -> str:
     logs, name = cloud.client("logs"), request.node.name[-60:].strip("[]")
@@ -95,7 +104,7 @@ def test_a_metric_filter_publishes_and_an_alarm_can_read_it(cloud, group) -> Non
     filtered("errors", "ERROR", "1", defaultValue=0)
     filtered("sizes", "{ $.n = * }", "$.n", dimensions={"Level": "$.level"}, unit="Bytes")
     put(cloud, group, *LINES)
-    put(cloud, group, "quiet")
+    put(cloud, group, "quiet", '{"n": "1e999"}')
 
     def summed(name: str, **more) -> list[float]:
         now = datetime.now(UTC)
@@ -111,6 +120,9 @@ def test_a_metric_filter_publishes_and_an_alarm_can_read_it(cloud, group) -> Non
     assert described["metricFilterCount"] == 2
     assert all("creationTime" in one for one in logs.describe_metric_filters(
         logGroupName=group)["metricFilters"])
+    logs.delete_log_group(logGroupName=group)
+    assert group not in {one["logGroupName"] for one in logs.describe_metric_filters()[
+        "metricFilters"]}
     code, _ = told(logs.put_metric_filter, logGroupName="none", filterName="a", filterPattern="",
                    metricTransformations=[{"metricName": "m", "metricNamespace": "n",
                                            "metricValue": "1"}])

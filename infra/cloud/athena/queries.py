@@ -50,14 +50,14 @@ def start(call: Call, inside: Inside, store: Store) -> dict[str, Any]:
     return {"QueryExecutionId": one.id}
 
 
-def look() -> None:
+def check_packages() -> None:
     """AwsError: what runs queries is not installed. Its message says what to type."""
     if not all(importlib.util.find_spec(name) for name in ("duckdb", "sqlglot")):
         raise AwsError("InvalidRequestException", MISSING)
 
 
 def _execution(call: Call, store: Store, group: Group, text: str) -> Execution:
-    look()
+    check_packages()
     context = call.params.get("QueryExecutionContext") or {}
     catalog = str(context.get("Catalog") or "AwsDataCatalog")
     if catalog.lower() != "awsdatacatalog":

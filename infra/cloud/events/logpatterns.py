@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -26,6 +26,7 @@ _TOKEN = re.compile(
 )
 _STEP = re.compile(r"\.([\w-]+)|\[(\d+)\]|\[(\*)\]|\[['\"]([^'\"]*)['\"]\]")
 _FIELD = re.compile(r'"((?:[^"\\]|\\.)*)"|\[([^\]]*)\]|(\S+)')
+LONGEST = 1024
 _OPERATORS = {"=", "!=", "<", ">", "<=", ">="}
 
 
@@ -34,7 +35,6 @@ class Pattern:
 
     def __init__(self, text: str) -> None:
         self.text = text.strip()
-        self._names: list[str] = []
         self._test: Test | None = None
         if self.text.startswith("{"):
             self._test = _parsed(self._inner("{", "}"))
@@ -89,7 +89,12 @@ class Pattern:
 @lru_cache(maxsize=256)
 def pattern(text: str) -> Pattern:
     """Return a filter pattern. AwsError (InvalidParameterException): it is none."""
-    return Pattern(text)
+    if len(text) > LONGEST:
+        raise _invalid(f"longer than {LONGEST} characters")
+    try:
+        return Pattern(text)
+    except RecursionError:
+        raise _invalid("parentheses nested too deeply") from None
 
 
 def _invalid(why: str) -> AwsError:
@@ -143,19 +148,22 @@ def _parsed(tokens: list[str]) -> Test:
 
 
 def _either(left: list[str]) -> Test:
-    parts = [_both(left)]
-    while left and left[-1] == "||":
-        left.pop()
-        parts.append(_both(left))
-    return lambda fields: any(part(fields) for part in parts)
+    return _chain(left, "||", _both, any)
 
 
 def _both(left: list[str]) -> Test:
-    parts = [_one(left)]
-    while left and left[-1] == "&&":
+    return _chain(left, "&&", _one, all)
+
+
+def _chain(
+    left: list[str], sign: str, part: Callable[[list[str]], Test],
+    whole: Callable[[Iterable[bool]], bool],
+) -> Test:
+    parts = [part(left)]
+    while left and left[-1] == sign:
         left.pop()
-        parts.append(_one(left))
-    return lambda fields: all(part(fields) for part in parts)
+        parts.append(part(left))
+    return lambda fields: whole(each(fields) for each in parts)
 
 
 def _one(left: list[str]) -> Test:
@@ -224,7 +232,7 @@ def _number(value: Any) -> float | None:
         return None
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 
@@ -237,7 +245,7 @@ def _text(value: Any) -> str:
 def _object(message: str) -> Any:
     try:
         found = json.loads(message)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict | list) else None
 

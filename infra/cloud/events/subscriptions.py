@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import math
 import re
 from datetime import UTC, datetime
 from functools import cache
@@ -49,9 +50,22 @@ def answer(call: Call, inside: Inside) -> Answer:
     found = forward(call)
     if found.status == 200:
         *others, made = kept.filters.metric_filters
-        same = [one for one in others if (one["filterName"], one["logGroupName"]) == (name, group)]
-        kept.filters.metric_filters = [one for one in others if one not in same] + [made]
+        kept.filters.metric_filters = [
+            one for one in others if (one["filterName"], one["logGroupName"]) != (name, group)
+        ] + [made]
         made["creationTime"] = int(inside.clock.now() * 1000)
+    return found
+
+
+def delete_group(call: Call, _: Inside) -> Answer:
+    """Answer DeleteLogGroup; its metric filters end with it."""
+    found = forward(call)
+    if found.status == 200:
+        filters = dispatch.backend("logs", call.region).filters
+        filters.metric_filters = [
+            one for one in filters.metric_filters
+            if one["logGroupName"] != call.params.get("logGroupName")
+        ]  # fmt: skip
     return found
 
 
@@ -138,7 +152,7 @@ def _datum(
         return wanted.value(event["message"], text) if text.startswith("$") else text
 
     number = re.fullmatch(r"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?", of(str(made["metricValue"])))
-    if number is None:
+    if number is None or not math.isfinite(float(number[0])):
         return None
     dimensions = [
         {"Name": name, "Value": found}
