@@ -6,7 +6,20 @@ of its own that makes a `Served`. Limit: names only, no work.
 
 from __future__ import annotations
 
-from infra.cloud import accounts, dynamodb, glue, kinesis, kms, rights, s3, secrets, sns, sqs, sts
+from infra.cloud import (
+    accounts,
+    dynamodb,
+    firehose,
+    glue,
+    kinesis,
+    kms,
+    rights,
+    s3,
+    secrets,
+    sns,
+    sqs,
+    sts,
+)
 from infra.cloud.athena import served as athena
 from infra.cloud.events import alarms, metrics, rules, scheduler, subscriptions
 from infra.cloud.island import Needs, Served, island
@@ -49,7 +62,7 @@ ISLANDS: dict[str, Served] = {one.name: one for one in (
     island("ce"),
     island("organizations"),
     kinesis.SERVED,
-    island("firehose", needs=rights.firehose),
+    firehose.SERVED,
     island("application-autoscaling", needs=rights.autoscaling),
     island("ec2", needs=rights.ec2),
     stacks.SERVED,

@@ -58,6 +58,13 @@ def furnish(cloud: Cloud) -> dict[str, Any]:
     at("athena").create_work_group(Name="team")
     at("athena").create_named_query(
         Name="n", Database="d", QueryString="SELECT 1", WorkGroup="team")
+    at("s3").create_bucket(
+        Bucket="lake", CreateBucketConfiguration={"LocationConstraint": cloud.region})
+    at("firehose").create_delivery_stream(
+        DeliveryStreamName="scans", S3DestinationConfiguration={
+            "BucketARN": "arn:aws:s3:::lake",
+            "RoleARN": role(cloud, "writes", "s3:PutObject", service="firehose")})
+    at("firehose").put_record(DeliveryStreamName="scans", Record={"Data": b"waits"})
     return {"source": source, "heard": heard, "told": told, "machine": machine}
 
 
@@ -87,6 +94,8 @@ def test_what_acts_by_itself_goes_on(tmp_path: Path, capfd: Any) -> None:
         cloud.advance(301)
         cloud.settle()
         assert (messages(cloud, made["heard"]), messages(cloud, made["told"])) == (5, 1)
+        (found,) = at("s3").list_objects_v2(Bucket="lake")["Contents"]
+        assert at("s3").get_object(Bucket="lake", Key=found["Key"])["Body"].read() == b"waits"
         alarm, = at("cloudwatch").describe_alarms()["MetricAlarms"]
         assert alarm["StateValue"] == "OK"
         steps = at("stepfunctions")
