@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from infra.cloud import managed, simulator, state, written
+from infra.cloud import identifiers, managed, simulator, state, written
 from infra.cloud.calls import Call, Context, Need, request_tags, resource_tags
 from infra.cloud.dispatch import ACCOUNT
 from infra.cloud.errors import Answer, AwsError, namespace
@@ -51,7 +51,7 @@ _ON_ALL |= dict.fromkeys(simulator.ON_ALL, "*")
 SUPPORTED = (
     _ON_USER | _ON_ROLE | _ON_GROUP | _ON_POLICY | _ON_PROFILE | set(_ON_ALL) | simulator.ON_ENTITY
 )
-MENDS = (written,)  # imported for what it does to the engine
+MENDS = (identifiers, written)  # imported for what it does to the engine
 # Who leaves the user's name out means themselves.
 _SELF = {"GetUser", "CreateAccessKey", "ListAccessKeys", "UpdateAccessKey", "DeleteAccessKey"}
 

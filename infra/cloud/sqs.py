@@ -35,11 +35,13 @@ _ATTRIBUTES = {
     "FifoThroughputLimit",
 }
 _time = time.time
+# The unique id of whoever sends; "" for a service of AWS, for which the engine has an id.
+_sender = ""
 
 
 def answer(call: Call, inside: Inside) -> Answer | Later:
     """Answer one call."""
-    global _time
+    global _time, _sender
     mend()
     _time = inside.clock.now
     if call.operation == "ReceiveMessage":
@@ -48,7 +50,11 @@ def answer(call: Call, inside: Inside) -> Answer | Later:
         _check_attributes(call.params.get("Attributes"))
     for body in _bodies(call):
         _check_body(body)
-    return island.forward(call)
+    _sender = call.principal.id
+    try:
+        return island.forward(call)
+    finally:
+        _sender = ""
 
 
 def _bodies(call: Call) -> list[Any]:
@@ -131,7 +137,7 @@ def _queue(call: Call) -> Any | None:
 
 @cache
 def mend() -> None:
-    """Give the engine the cloud's clock, and FIFO queues a memory of what was sent."""
+    """Give the engine the cloud's clock, FIFO queues a memory, messages their whole story."""
     from moto.sqs import models as engine
 
     models: Any = engine
@@ -145,6 +151,52 @@ def mend() -> None:
         add(self, message)
 
     models.Queue.add_message = added
+    _mend_attributes(models)
+
+
+def _mend_attributes(models: Any) -> None:
+    """Have messages tell who sent them and which queue gave them up."""
+    from moto.sqs import responses as module
+
+    responses: Any = module
+
+    send, add, receive, answer_with = (
+        models.SQSBackend.send_message, models.Queue.add_message,
+        models.SQSBackend.receive_message, responses.SQSResponse.receive_message,
+    )  # fmt: skip
+    giving_up: list[str] = []  # the ARN of the queue that is being read
+    handed: list[Any] = []  # what it hands out
+
+    def sent(self: Any, *values: Any, **named: Any) -> Any:
+        message = send(self, *values, **named)
+        message.sender_id = _sender or message.sender_id
+        return message
+
+    def added(self: Any, message: Any) -> None:
+        if giving_up:
+            message.given_up_by = giving_up[0]
+        add(self, message)
+
+    def received(self: Any, queue_name: str, *values: Any, **named: Any) -> Any:
+        giving_up.append(self.get_queue(queue_name).queue_arn)
+        try:
+            handed[:] = receive(self, queue_name, *values, **named)
+        finally:
+            giving_up.clear()
+        return list(handed)
+
+    def answered(self: Any) -> Any:
+        result = answer_with(self)
+        wanted = {*self._get_param("MessageSystemAttributeNames", []),
+                  *self._get_param("AttributeNames", [])}
+        if wanted & {"All", "DeadLetterQueueSourceArn"}:
+            for told, message in zip(result.result.get("Messages", ()), handed, strict=False):
+                if source := getattr(message, "given_up_by", ""):
+                    told.setdefault("Attributes", {})["DeadLetterQueueSourceArn"] = source
+        return result
+
+    models.SQSBackend.send_message, models.SQSBackend.receive_message = sent, received
+    models.Queue.add_message, responses.SQSResponse.receive_message = added, answered
 
 
 def _known(queue: Any, message: Any) -> bool:

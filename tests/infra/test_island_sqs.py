@@ -41,7 +41,25 @@ def test_a_message_is_hidden_then_comes_again_then_is_buried(cloud) -> None:
     assert bodies(cloud, url) == ["job"]
     cloud.advance(601)
     assert bodies(cloud, url) == []
-    assert bodies(cloud, url.replace("/work", "/dead")) == ["job"]
+    found = cloud.client("sqs").receive_message(
+        QueueUrl=url.replace("/work", "/dead"), MessageSystemAttributeNames=["All"])["Messages"]
+    assert [one["Body"] for one in found] == ["job"]
+    assert found[0]["Attributes"]["DeadLetterQueueSourceArn"] == arn(cloud, "work")
+
+
+def test_a_message_says_who_sent_it(cloud) -> None:
+    ann = cloud.identity("ann", [allow(["sqs:*", "sts:*"])])
+    url = make(cloud, "signed")
+    sqs, own = cloud.client("sqs", ann), cloud.client("sts", ann).get_caller_identity()["UserId"]
+    assert own.startswith("AIDA")
+    sqs.send_message(QueueUrl=url, MessageBody="one")
+    sqs.send_message_batch(QueueUrl=url, Entries=[{"Id": "2", "MessageBody": "two"}])
+    cloud.client("sqs").send_message(QueueUrl=url, MessageBody="three")
+    found = sqs.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["SenderId"])["Messages"]
+    senders = {one["Body"]: one["Attributes"]["SenderId"] for one in found}
+    assert senders == {"one": own, "two": own, "three": cloud.account}
+    assert "DeadLetterQueueSourceArn" not in found[0]["Attributes"]
 
 
 def test_a_delayed_message_waits(cloud) -> None:
