@@ -17,7 +17,7 @@ _ON_OBJECT = {"temporaryHold": "holds", "eventBasedHold": "holds", "retention": 
 
 
 def check(route: Route, incoming: Incoming) -> None:
-    """Refuse keys of customers, holds, versions and Autoclass. GcsError: 501."""
+    """Refuse keys of customers, holds, versions, Autoclass and pairs of regions. GcsError: 501."""
     if any(name.startswith(_KEYS) for name in incoming.headers):
         raise _absent("encryption keys of customers")
     kind, _, verb = route.operation.removeprefix("storage.").partition(".")
@@ -28,6 +28,8 @@ def check(route: Route, incoming: Incoming) -> None:
         raise _absent("versions of objects: one generation is kept, the live one")
     if kind == "buckets" and (body.get("autoclass") or {}).get("enabled"):
         raise _absent("Autoclass: an object keeps its storage class")
+    if kind == "buckets" and body.get("customPlacementConfig"):
+        raise _absent("two regions of your choice: name a pair that has a name, such as NAM4")
     for name, what in _ON_OBJECT.items():
         if kind == "objects" and body.get(name):
             raise _absent(f"{what} of objects")

@@ -17,6 +17,7 @@ from gcp_storage_emulator import storage
 from gcp_storage_emulator.handlers import buckets, objects
 from gcp_storage_emulator.server import Request, Response
 
+from infra.cloud import gcs_places
 from infra.cloud.door import Incoming
 from infra.cloud.errors import Answer
 from infra.cloud.gcs_errors import GcsError
@@ -53,9 +54,9 @@ def _compose(request: Any, response: Any, kept: Any) -> None:
 
 HANDLERS: dict[str, Handler] = {
     "storage.buckets.list": buckets.ls,
-    "storage.buckets.insert": buckets.insert,
+    "storage.buckets.insert": gcs_places.insert,
     "storage.buckets.get": buckets.get,
-    "storage.buckets.patch": buckets.patch,
+    "storage.buckets.patch": gcs_places.patch,
     "storage.buckets.delete": buckets.delete,
     "storage.buckets.getIamPolicy": buckets.get_iam_policy,
     "storage.buckets.setIamPolicy": buckets.set_iam_policy,

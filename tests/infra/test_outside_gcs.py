@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from google.api_core.exceptions import MethodNotImplemented, NotFound
+from google.api_core.exceptions import BadRequest, MethodNotImplemented, NotFound
 
 from infra.cloud.fixtures import loopback
 from infra.cloud.gcs import private_gcs
@@ -75,3 +75,32 @@ def test_no_versions_are_promised(bucket) -> None:
         bucket.patch()
     bucket.versioning_enabled = False
     bucket.patch()
+
+
+def test_a_bucket_is_made_as_it_is_asked_for(bucket) -> None:
+    client = bucket.client
+    wanted = client.bucket("cold")
+    wanted.storage_class, wanted.labels = "COLDLINE", {"team": "risk"}
+    wanted.iam_configuration.uniform_bucket_level_access_enabled = True
+    client.create_bucket(wanted, location="europe-west3")
+    found = client.get_bucket("cold")
+    assert (found.location, found.location_type) == ("EUROPE-WEST3", "region")
+    assert (found.storage_class, found.labels) == ("COLDLINE", {"team": "risk"})
+    assert found.iam_configuration.uniform_bucket_level_access_enabled
+    assert (found.metageneration, found.rpo) == (1, None)
+
+
+def test_the_recovery_point_objective_follows_the_place(bucket) -> None:
+    client = bucket.client
+    assert (bucket.location_type, bucket.rpo) == ("multi-region", "DEFAULT")
+    pair = client.create_bucket("pair", location="nam4")
+    assert (pair.location, pair.location_type, pair.rpo) == ("NAM4", "dual-region", "DEFAULT")
+    pair.rpo = "ASYNC_TURBO"
+    pair.patch()
+    assert client.get_bucket("pair").rpo == "ASYNC_TURBO"
+    bucket.rpo = "ASYNC_TURBO"
+    with pytest.raises(BadRequest, match="rpo"):
+        bucket.patch()
+    with pytest.raises(MethodNotImplemented, match="two regions of your choice"):
+        client.create_bucket("mine", location="US", data_locations=["us-east1", "us-west1"])
+    assert client.lookup_bucket("mine") is None
