@@ -124,12 +124,24 @@ def checked(call: Call, answer: Answer, now: float) -> Answer:
 
 
 def _granted(call: Call, told: dict[str, Any], now: float) -> None:
-    """Give a new grant an id of 64 letters, and keep when it was made."""
+    """Give a new grant an id of 64 letters, and keep when it was made.
+
+    A named one that is asked for again is the one that is there, with another token.
+    """
     grants = backend("kms", call.region).keys[str(call.params["KeyId"])].grants
     grant = grants.pop(told["GrantId"])
-    grant.id, grant.made = secrets.token_hex(32), now
-    grants[grant.id] = grant
-    told["GrantId"] = grant.id
+    again = [one for one in grants.values() if grant.name and _terms(one) == _terms(grant)]
+    if again:
+        again[0].token = grant.token
+    else:
+        grant.id, grant.made = secrets.token_hex(32), now
+        grants[grant.id] = grant
+    told["GrantId"] = again[0].id if again else grant.id
+
+
+def _terms(grant: Any) -> dict[str, Any]:
+    """Return what a grant was asked for with."""
+    return {k: v for k, v in vars(grant).items() if k not in {"id", "token", "made"}}
 
 
 def _page(params: dict[str, Any], told: dict[str, Any], name: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from typing import Any
 
 import psutil
 import pytest
-from azure.core.exceptions import HttpResponseError
+from azure.core.exceptions import AzureError, HttpResponseError
 
 from infra.cloud import azure_engine
 from infra.cloud.azure import Azure, client, connection_string, private_azure
@@ -90,6 +90,17 @@ def test_a_call_that_azurite_lacks_is_named(azure: Azure, blobs: Any) -> None:
         rows.query_blob("SELECT a from BlobStorage").readall()
     assert no.value.status_code == 501
     assert azure.log[-1].error == "APINotImplemented"
+
+
+def test_statistics_come_from_a_secondary_that_is_not_here(azure: Azure, blobs: Any) -> None:
+    with pytest.raises(AzureError):
+        blobs.get_service_stats()
+    place = azure.urls["blob"].partition("//")[2]
+    with client(
+        "blob", azure.env()["AZURE_STORAGE_CONNECTION_STRING"],
+        secondary_hostname=f"{place}/{azure.account}-secondary",
+    ) as made, pytest.raises(HttpResponseError, match="Bad Request"):
+        made.get_service_stats()
 
 
 def test_it_reaches_nothing_but_itself(azure: Azure, blobs: Any) -> None:

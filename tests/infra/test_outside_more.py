@@ -216,6 +216,40 @@ def test_a_grant_says_whose_key_it_is_of_and_since_when(cloud) -> None:
     assert kms.list_grants(KeyId=key)["Grants"] == []
 
 
+def test_a_grant_with_a_name_is_made_once(cloud) -> None:
+    kms = cloud.client("kms")
+    key, reader = kms.create_key()["KeyMetadata"]["Arn"], cloud.identity("named", []).arn
+    terms = {"KeyId": key, "GranteePrincipal": reader, "Operations": ["Encrypt"]}
+    first, again = (kms.create_grant(Name="n", **terms) for _ in range(2))
+    assert first["GrantId"] == again["GrantId"]
+    assert first["GrantToken"] != again["GrantToken"]
+    others = [kms.create_grant(**terms), kms.create_grant(**terms),
+              kms.create_grant(Name="n", **{**terms, "Operations": ["Decrypt"]})]
+    ids = {one["GrantId"] for one in [first, *others]}
+    assert len(ids) == 4
+    assert {one["GrantId"] for one in kms.list_grants(KeyId=key)["Grants"]} == ids
+
+
+def test_ids_of_iam_begin_with_their_kind(cloud) -> None:
+    iam = cloud.client("iam")
+    policy = {"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}]}
+    made = {
+        "AIDA": iam.create_user(UserName="ids")["User"]["UserId"],
+        "AGPA": iam.create_group(GroupName="ids")["Group"]["GroupId"],
+        "AROA": iam.create_role(
+            RoleName="ids", AssumeRolePolicyDocument=json.dumps(compute.trust("ec2")),
+        )["Role"]["RoleId"],
+        "AIPA": iam.create_instance_profile(
+            InstanceProfileName="ids")["InstanceProfile"]["InstanceProfileId"],
+        "ANPA": iam.create_policy(
+            PolicyName="ids", PolicyDocument=json.dumps(policy))["Policy"]["PolicyId"],
+    }
+    for start, number in made.items():
+        assert (number[:4], len(number), number.isalnum()) == (start, 21, True)
+    assert iam.get_user(UserName="ids")["User"]["UserId"] == made["AIDA"]
+
+
 def test_a_version_without_labels_is_not_described(cloud) -> None:
     secrets = cloud.client("secretsmanager")
     secrets.create_secret(Name="labels", SecretString="1")
@@ -308,3 +342,22 @@ def test_what_would_be_pretended_is_refused(cloud, service, method, arguments) -
     code, message = told(getattr(cloud.client(service), method), **arguments)
     assert code == "NotImplemented"
     assert "This cloud has no" in message
+
+
+def test_queries_without_their_packages_are_refused_with_what_to_type(monkeypatch) -> None:
+    monkeypatch.setattr(
+        "infra.cloud.athena.queries.importlib.util.find_spec", lambda name: None)
+    with loopback() as listener, private_cloud(listener) as cloud:
+        glue = cloud.client("glue")
+        glue.create_database(DatabaseInput={"Name": "d"})
+        glue.create_crawler(
+            Name="c", Role=compute.role(cloud, "crawls", service="glue"), DatabaseName="d",
+            Targets={"S3Targets": [{"Path": "s3://lake/"}]})
+        for call, arguments in (
+            (glue.start_crawler, {"Name": "c"}),
+            (cloud.client("athena").start_query_execution, {
+                "QueryString": "SELECT 1",
+                "ResultConfiguration": {"OutputLocation": "s3://lake/"}}),
+        ):
+            code, message = told(call, **arguments)
+            assert (code, "pip install" in message) == ("InvalidRequestException", True), message

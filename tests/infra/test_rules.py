@@ -321,18 +321,25 @@ def test_a_schedule_may_call_any_service_its_role_may(cloud: Cloud) -> None:
 
 
 def test_what_cannot_be_scheduled(cloud: Cloud) -> None:
-    _, arn = queue(cloud, "unplanned")
-    good = role(cloud, "scheduling", service="scheduler")
+    url, arn = queue(cloud, "unplanned")
+    good = role(cloud, "scheduling", "sqs:SendMessage", service="scheduler")
     other = role(cloud, "not-scheduling", service="lambda")
     events, scheduler = cloud.client("events"), cloud.client("scheduler")
     for wrong in ({"EventPattern": "{"}, {"ScheduleExpression": "rate(1 minutes)"}, {}):
         name = code(events.put_rule, Name="wrong", **wrong)
         assert name in {"InvalidEventPatternException", "ValidationException"}
-    for expression, who in (("rate(1 minutes)", good), ("rate(1 hour)", other)):
+    for expression, who in (("rate(0 minutes)", good), ("rate(1 hour)", other)):
         assert code(
             scheduler.create_schedule, Name="wrong", ScheduleExpression=expression,
             Target={"Arn": arn, "RoleArn": who}, FlexibleTimeWindow={"Mode": "OFF"},
         ) == "ValidationException"
+    scheduler.create_schedule(  # its reference asks for no singular, a rule's does
+        Name="plural", ScheduleExpression="rate(1 hours)", FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": arn, "RoleArn": good},
+    )
+    cloud.advance(3601)
+    cloud.settle()
+    assert len(bodies(cloud, url)) == 1
 
 
 def test_a_pattern_can_be_tried(cloud: Cloud) -> None:

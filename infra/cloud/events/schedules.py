@@ -70,18 +70,25 @@ def following(text: str, after: float, begun: float, zone: str = "UTC") -> float
     raise ValueError(f"{text} is neither rate(...), cron(...) nor at(...)")
 
 
-def check(text: str, zone: str = "UTC", once: bool = False) -> None:
-    """ValueError when a text is no schedule; `at` counts only where `once` is allowed."""
-    if text.startswith("at(") and not once:
+def check(text: str, zone: str = "UTC", scheduler: bool = False) -> None:
+    """ValueError when a text is no schedule.
+
+    EventBridge Scheduler knows `at` besides, and takes a rate's unit in singular or plural; a rule
+    of EventBridge wants rate(1 hour) and rate(2 hours).
+    """
+    if text.startswith("at(") and not scheduler:
         raise ValueError("at(...) belongs to EventBridge Scheduler")
+    match = _RATE.fullmatch(text)
+    if match and not scheduler and (int(match[1]) == 1) == match[2].endswith("s"):
+        raise ValueError(f"{text}: one minute, two minutes")
     following(text, 0.0, 0.0, zone)
 
 
 def _rate(match: re.Match[str]) -> int:
-    count, unit = int(match[1]), match[2]
-    if count < 1 or (count == 1) == unit.endswith("s"):
-        raise ValueError(f"{match[0]}: a number from 1 up; one minute, two minutes")
-    return count * _SECONDS[unit.rstrip("s")]
+    count = int(match[1])
+    if count < 1:
+        raise ValueError(f"{match[0]}: a number from 1 up")
+    return count * _SECONDS[match[2].rstrip("s")]
 
 
 @cache
