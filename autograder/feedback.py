@@ -152,7 +152,8 @@ def _next(lab: Lab, result: LabResult, one: CheckResult) -> str:
     rungs = lab.file.hints.get(one.name, ())
     hints = "".join(f"<li>{escaped(text)}</li>" for text in rungs[:RUNGS])
     sitting = _sitting(lab, result, one.name)
-    where = f" Sitting: {escaped(sitting)}." if sitting else ""
+    stop = "" if sitting.endswith(("?", "!")) else "."
+    where = f" Sitting: {escaped(sitting)}{stop}" if sitting else ""
     more = (
         f" More: <code>./ladder hint {escaped(lab.id)} {escaped(one.name)}</code>."
         if len(rungs) > RUNGS

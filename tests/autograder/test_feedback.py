@@ -77,6 +77,13 @@ def test_each_check_says_claim_verdict_message_and_where_to_look(lab):
     assert 'href="#check_1"' in page
 
 
+@pytest.mark.parametrize(("title", "shown"), [("One", "One."), ("What next?", "What next?")])
+def test_a_sitting_ends_with_one_mark(lab, title, shown):
+    lab.file = msgspec.structs.replace(lab.file, sittings=(f"{title} — ends on check_2",))
+    said = offline(feedback.page(lab, result(P, F, B))).said
+    assert f"Sitting: {shown} More:" in said
+
+
 def test_what_passed_has_no_hint(lab):
     said = offline(feedback.page(lab, result(P, P, P))).said
     assert "Passed." in said
