@@ -17,7 +17,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -36,6 +36,7 @@ PATIENCE = 60  # seconds without a sign of life after which a program is given u
 QUEUE, DEAD, TABLE = "larkmoor-orders", "larkmoor-orders-dead", "larkmoor-vans"
 MODELS, BATCHES = "larkmoor-models", "larkmoor-batch"
 HIDDEN = 30  # seconds for which a received message is invisible
+RECEIPTS = 40  # before a message is put aside, while workers die: each death counts as a receipt
 JSON = {"content-type": "application/json"}
 MAY = (
     "s3:GetObject", "s3:PutObject", "s3:ListBucket", "sqs:ReceiveMessage", "sqs:DeleteMessage",
@@ -271,15 +272,22 @@ class Board:
 
 @dataclass
 class Kill:
-    """Where a program ends: at the nth such call, before or after the cloud has carried it out.
+    """Where a program ends: at the nth such call, before or after it has been carried out.
 
-    Calls before the program has made so many `writes` do not count.
+    A change is a write or a delete.
     """
 
     kind: str
     nth: int
     applied: bool = False
-    writes: int = 0
+
+
+# What every worker does with a wave of 24 messages in front of it: one write at least and three
+# deletes, two receipts, three questions to the board. So each of these is hit, whoever it meets.
+DEATHS = (
+    *(Kill("change", nth, applied) for nth in (1, 2, 3, 4) for applied in (True, False)),
+    Kill("receive", 2, True), Kill("board", 3, False),
+)  # fmt: skip
 
 
 CONFLICT = json.dumps({
@@ -298,12 +306,13 @@ WRITES = ("TransactWriteItems", "PutItem", "UpdateItem", "BatchWriteItem")
 
 
 def kind_of(request: Request) -> str:
-    """Return what a call does: write, delete, model, put, get or another."""
+    """Return what a call does: write, delete, receive, model, put, mark, get or another."""
     service, _, name = request.header("x-amz-target").rpartition(".")
     if service.startswith("DynamoDB"):
         return "write" if name in WRITES else "look"
     if service == "AmazonSQS":
-        return "delete" if name.startswith("DeleteMessage") else "queue"
+        kinds = {"DeleteMessage": "delete", "DeleteMessageBatch": "delete"}
+        return "receive" if name == "ReceiveMessage" else kinds.get(name, "queue")
     if f"/{MODELS}/" in request.path and request.method == "GET":
         return "model"
     if request.method == "GET":
@@ -321,38 +330,61 @@ class Way:
         self.asked = threading.Event()  # somebody wants the model
         self.open.set()
         self.seen: list[str] = []
-        self.before = 0  # writes of earlier lives
         self.conflicts: set[int] = set()
+        self.held, self.go = threading.Event(), threading.Event()
+        self.holds = False  # the next write waits until it may go
 
     def arm(self, kill: Kill | None) -> None:
         """Begin a program's life."""
-        self.kill, self.before = kill, self.seen.count("write")
+        self.kill = replace(kill) if kill else None
         self.hit.clear()
         self.dead.clear()
+
+    def hold(self, holds: bool = True) -> threading.Event:
+        """Let the next write wait for the event that this returns."""
+        self.held.clear()
+        self.go, self.holds = threading.Event(), holds
+        return self.go
+
+    def waits(self, program: Any) -> bool:
+        """Wait for a write that is held, or for the program's end; return whether it was held."""
+        until = time.monotonic() + PATIENCE / 2
+        while not self.held.wait(0.02) and time.monotonic() < until:
+            if program.poll() is not None:
+                break
+        return self.held.is_set()
+
+    def refuse(self, writes: list[int]) -> None:
+        """Refuse such writes among the next, because somebody else is writing."""
+        before = self.seen.count("write")
+        self.conflicts = {before + nth for nth in writes}
 
     def pass_on(self, request: Request) -> Reply | None:
         """Pass one call on, unless something is planned for it."""
         kind = kind_of(request)
-        if self.hit.is_set():
-            return None
-        if self._ends(kind, applied=False):
+        if self.hit.is_set() or self.ends(kind, applied=False):
             return None
         self.seen.append(kind)
         if kind == "model":
             self.asked.set()
             self.open.wait(2 * PATIENCE)
+        if kind == "write" and self.holds:
+            self.holds, go = False, self.go
+            self.held.set()
+            go.wait(PATIENCE)
         if kind == "write" and self.seen.count("write") in self.conflicts:
             whole = request.header("x-amz-target").endswith("TransactWriteItems")
             return Reply(400, CONFLICT if whole else THROTTLED,
                          (("content-type", "application/x-amz-json-1.0"),))  # fmt: skip
         reply: Reply = self.forward(request)
-        return None if self._ends(kind, applied=True) else reply
+        return None if self.ends(kind, applied=True) else reply
 
-    def _ends(self, kind: str, applied: bool) -> bool:
-        kill = self.kill
-        if kill is None or kill.kind != kind or kill.applied != applied:
+    def ends(self, kind: str, applied: bool) -> bool:
+        """Return whether the program ends at this call; if so, when it has."""
+        kill, changes = self.kill, kind in ("write", "delete")
+        if kill is None or kill.applied != applied:
             return False
-        if self.seen.count("write") - self.before < kill.writes:
+        if kill.kind != kind and not (changes and kill.kind == "change"):
             return False
         kill.nth -= 1
         if kill.nth != 0:
@@ -406,7 +438,7 @@ class Street:
 
     def close(self) -> None:
         """Let everybody go on who waits, and end every program."""
-        for gate in (self.board.open, self.way.open, self.way.dead):
+        for gate in (self.board.open, self.way.open, self.way.dead, self.way.go):
             gate.set()
         for program in self.programs:
             if program.poll() is None:
@@ -435,6 +467,30 @@ class Street:
         where = f"killed at a {kill.kind}" if kill and self.way.hit.is_set() else "ended"
         self.lives.append(f"{file}: {what or 'no call'}; {where}, exit {program.exit}")
         return None if hung else program.exit
+
+    def overtaken(self, order: str, others: list[str]) -> bool:
+        """Give a worker an order; before each of its first writes a second one does another.
+
+        Return whether the first worker made a write.
+        """
+        self.post([order])
+        self.way.arm(None)
+        gate = self.way.hold()
+        first = self.work.run("worker.py", "--drain")
+        self.programs.append(first)
+        late = list(others)
+        while late and self.way.waits(first):
+            self.post([late.pop(0)])
+            self.live("worker.py", "--drain")
+            before, gate = gate, self.way.hold(bool(late))
+            before.set()
+        gate.set()
+        with suppress(LearnerError):
+            first.wait(PATIENCE)
+        first.kill()
+        self.post(late)
+        self.cloud.advance(HIDDEN + 1)
+        return len(late) < len(others)
 
     def show(self) -> None:
         """Tell what happened to the programs, and what the last one that failed had to say."""
@@ -601,8 +657,8 @@ class Street:
         """Make the queues and the table, and tell the worker where they are."""
         self.dead = self.sqs.create_queue(QueueName=DEAD)["QueueUrl"]
         arn = f"arn:aws:sqs:{self.cloud.region}:{self.cloud.account}:{DEAD}"
-        redrive = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": "5"})
-        attributes = {"VisibilityTimeout": str(HIDDEN), "RedrivePolicy": redrive}
+        self.redrive = {"deadLetterTargetArn": arn, "maxReceiveCount": str(RECEIPTS)}
+        attributes = {"VisibilityTimeout": str(HIDDEN), "RedrivePolicy": json.dumps(self.redrive)}
         made = self.sqs.create_queue(QueueName=QUEUE, Attributes=attributes)
         self.queue = made["QueueUrl"]
         self.table.create_table(
@@ -622,14 +678,19 @@ class Street:
             entries = [{"Id": str(n), "MessageBody": body} for n, body in enumerate(some)]
             self.sqs.send_message_batch(QueueUrl=self.queue, Entries=entries)
 
-    def drain(self, rounds: int) -> bool:
-        """Run the worker until the queue is empty; return whether it ever was."""
+    def drain(self, rounds: int, but: int = 0) -> bool:
+        """Run the worker until no more than so many messages are left; return whether that was."""
         for _ in range(rounds):
+            if self.left() <= but:
+                return True
             self.live("worker.py", "--drain")
             self.cloud.advance(HIDDEN + 1)
-            if not self.left():
-                return True
-        return False
+        return self.left() <= but
+
+    def lose_patience(self) -> None:
+        """Let the queue put aside what has come back before."""
+        policy = json.dumps(self.redrive | {"maxReceiveCount": "1"})
+        self.sqs.set_queue_attributes(QueueUrl=self.queue, Attributes={"RedrivePolicy": policy})
 
     def left(self) -> int:
         """Return how many messages are in the queue, visible or not."""
@@ -671,6 +732,14 @@ class Street:
                 found[key.removeprefix("depot#")] = int(number) if number.isdecimal() else -1
         return {depot: number for depot, number in found.items() if number}
 
+    def due(self, some: list[dict[str, Any]]) -> dict[str, int]:
+        """Return the places that each depot has to keep for some orders."""
+        return due(some, self.truth)
+
+    def same(self, found: Any, wanted: Any) -> bool:
+        """Return whether both are the same as JSON: 1 is not true, and 74.0 is not 74."""
+        return plain(found) == plain(wanted)
+
     # -- the batch
 
     def read(self, key: str) -> bytes:
@@ -697,9 +766,9 @@ class Street:
         except core().Refused as error:
             return {"refused": error.field}
 
-    def kill(self, kind: str, nth: int, applied: bool, writes: int = 0) -> Kill:
+    def kill(self, kind: str, nth: int, applied: bool) -> Kill:
         """Return the end of a program."""
-        return Kill(kind, nth, applied, writes)
+        return Kill(kind, nth, applied)
 
     def rows(self, key: str) -> list[Any]:
         """Return the lines of an object; [] when they are no JSON."""
@@ -707,6 +776,11 @@ class Street:
             return [json.loads(line) for line in self.read(key).splitlines()]
         except ValueError:
             return []
+
+
+def plain(value: Any) -> str:
+    """Return data as the one text that says it."""
+    return json.dumps(value, sort_keys=True)
 
 
 def heard(line: HTTPConnection) -> Heard:
@@ -730,7 +804,11 @@ def street(work: Any, seed: int, graded: bool) -> Iterator[Street]:
         way, board = Way(forwarder(*inner.getsockname())), Board(seed)
         work.env |= cloud.env(cloud.identity("street", [allow(MAY)]))
         work.env["LARKMOOR_MODEL"] = f"s3://{MODELS}/a.json"
-        for name, respond in (("AWS_ENDPOINT_URL", way.pass_on), ("LARKMOOR_BOARD", board.respond)):
+
+        def ask(request: Request) -> Reply | None:
+            return None if way.ends("board", applied=False) else board.respond(request)
+
+        for name, respond in (("AWS_ENDPOINT_URL", way.pass_on), ("LARKMOOR_BOARD", ask)):
             listener = work.listen(0)
             work.env[name] = f"http://127.0.0.1:{listener.getsockname()[1]}"
             stack.enter_context(listen(listener, respond))
@@ -758,10 +836,10 @@ def traffic(seed: int) -> list[dict[str, Any]]:
     return [one | {"load_pct": one["load_pct"] or 50} for one in parcels(seed, 500, "traffic")]
 
 
-def orders(seed: int, number: int, size: int = 20) -> list[dict[str, Any]]:
+def orders(seed: int, number: int, size: int = 20, name: str = "orders") -> list[dict[str, Any]]:
     """Return cages of parcels of one depot each."""
-    rng, all_codes = larkmoor.stream(seed, "orders"), codes(seed)
-    some = parcels(seed, number * size, "orders")
+    rng, all_codes = larkmoor.stream(seed, name), codes(seed)
+    some = parcels(seed, number * size, name)
     found = []
     for place in range(number):
         depot = all_codes[int(rng.integers(0, 12))]
@@ -779,6 +857,16 @@ class Shift:
     bodies: list[str]
 
 
+def due(some: list[dict[str, Any]], truth: Truth) -> dict[str, int]:
+    """Return the places that each depot has to keep for some orders."""
+    found: dict[str, int] = {}
+    for order in some:
+        depot = order["parcels"][0]["depot"]
+        moved = sum(truth.answer(fields)["move"] for fields in order["parcels"])
+        found[depot] = found.get(depot, 0) + moved
+    return {depot: number for depot, number in found.items() if number}
+
+
 def shift(seed: int, number: int) -> Shift:
     """Return a shift."""
     rng, made = larkmoor.stream(seed, "shift"), orders(seed, number)
@@ -793,10 +881,29 @@ def shift(seed: int, number: int) -> Shift:
     return Shift(made, poison, mixed)
 
 
+@dataclass
+class Evening(Shift):
+    """A shift in ten waves, before each of which a worker is told when to die."""
+
+    waves: list[tuple[list[str], Kill]]
+    rush: list[dict[str, Any]]  # orders of one depot, each with places to keep
+
+
 @fixture
-def evening(seed: int) -> Shift:
+def evening(seed: int) -> Evening:
     """The evening's shift."""
-    return shift(seed, 200)
+    one, rng, truth = shift(seed, 200), larkmoor.stream(seed, "evening"), Truth(seed)
+    good = [body for body in one.bodies if body not in one.poison]
+    waves = [good[number::10] + one.poison[number::10] for number in range(10)]
+    deaths = [DEATHS[place] for place in rng.permutation(10).tolist()]
+    depot = {"depot": codes(seed)[0]}
+    rush = [
+        order | {"parcels": [fields | depot for fields in order["parcels"]]}
+        for order in orders(seed, 30, name="rush")
+    ]
+    rush = [order for order in rush if due([order], truth)][:4]
+    made = [*one.orders, *rush]
+    return Evening(made, one.poison, one.bodies, list(zip(waves, deaths, strict=True)), rush)
 
 
 @given("orders.jsonl")
