@@ -38,6 +38,7 @@ MODELS, BATCHES = "larkmoor-models", "larkmoor-batch"
 HIDDEN = 30  # seconds for which a received message is invisible
 RECEIPTS = 40  # before a message is put aside, while workers die: each death counts as a receipt
 JSON = {"content-type": "application/json"}
+TEXT = {"content-type": "text/csv; charset=iso-8859-1"}
 MAY = (
     "s3:GetObject", "s3:PutObject", "s3:ListBucket", "sqs:ReceiveMessage", "sqs:DeleteMessage",
     "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes", "sqs:GetQueueUrl",
@@ -315,9 +316,10 @@ def kind_of(request: Request) -> str:
         return "receive" if name == "ReceiveMessage" else kinds.get(name, "queue")
     if f"/{MODELS}/" in request.path and request.method == "GET":
         return "model"
+    path = request.path.partition("?")[0]
     if request.method == "GET":
-        return "get" if "/in/" in request.path.partition("?")[0] else "look"
-    return "put" if request.method == "PUT" else "other"
+        return "get" if "/in/" in path else "look"
+    return ("mark" if path.endswith("/_SUCCESS") else "put") if request.method == "PUT" else "other"
 
 
 class Way:
@@ -327,12 +329,20 @@ class Way:
         self.forward = forward
         self.kill: Kill | None = None
         self.hit, self.dead, self.open = threading.Event(), threading.Event(), threading.Event()
-        self.asked = threading.Event()  # somebody wants the model
+        self.withheld, self.asked = "b", threading.Event()  # a model, and whether anybody wants it
         self.open.set()
         self.seen: list[str] = []
         self.conflicts: set[int] = set()
+        self.stored: set[str] = set()  # parts that have their answers
+        self.again = 0  # how often such a part was read
         self.held, self.go = threading.Event(), threading.Event()
         self.holds = False  # the next write waits until it may go
+
+    def withhold(self, version: str) -> None:
+        """Let nobody have a model until `open` is set."""
+        self.withheld = version
+        self.asked.clear()
+        self.open.clear()
 
     def arm(self, kill: Kill | None) -> None:
         """Begin a program's life."""
@@ -365,7 +375,7 @@ class Way:
         if self.hit.is_set() or self.ends(kind, applied=False):
             return None
         self.seen.append(kind)
-        if kind == "model":
+        if kind == "model" and f"/{self.withheld}.json" in request.path:
             self.asked.set()
             self.open.wait(2 * PATIENCE)
         if kind == "write" and self.holds:
@@ -376,7 +386,11 @@ class Way:
             whole = request.header("x-amz-target").endswith("TransactWriteItems")
             return Reply(400, CONFLICT if whole else THROTTLED,
                          (("content-type", "application/x-amz-json-1.0"),))  # fmt: skip
+        name = request.path.partition("?")[0].rpartition("/")[2].partition(".")[0]
+        self.again += kind == "get" and name in self.stored
         reply: Reply = self.forward(request)
+        if kind == "put":
+            self.stored.add(name)
         return None if self.ends(kind, applied=True) else reply
 
     def ends(self, kind: str, applied: bool) -> bool:
@@ -535,14 +549,25 @@ class Street:
             time.sleep(0.02)  # whether it was ready when it said so is another check's business
         return program, port
 
-    def becomes_ready(self, program: Any, port: int) -> bool:
-        """Ask for readiness until there is some, or the program has ended."""
-        until = time.monotonic() + PATIENCE / 2
+    def becomes_ready(self, program: Any, port: int) -> int:
+        """Ask for readiness until there is some, or the program has ended.
+
+        Return how often it was asked; 0 when it never was ready.
+        """
+        until, asked = time.monotonic() + PATIENCE / 2, 0
         while program.poll() is None and time.monotonic() < until:
+            asked += 1
             if self.ask(port, "GET", "/ready").status == 200:
-                return True
+                return asked
             time.sleep(0.02)
-        return False
+        return 0
+
+    def gets_ready(self) -> int:
+        """Start a replica whose model is there, beside others; return as `becomes_ready` does."""
+        program, port = self.start()
+        asked = self.becomes_ready(program, port)
+        program.kill()
+        return asked
 
     def wants_the_model(self) -> bool:
         """Wait until somebody asks the store for a model; return whether anybody does."""
@@ -575,6 +600,18 @@ class Street:
         line.request("POST", "/v1/score", json.dumps(fields).encode(), JSON)
         return line
 
+    def file(self, fields: dict[str, Any]) -> bytes:
+        """Return one parcel as a file of the old client."""
+        texts = [in_danish(name, fields[name]) for name in OLD]
+        lines = (";".join(OLD.values()), ";".join(texts), "")
+        return "\r\n".join(lines).encode("iso-8859-1")
+
+    def send_file(self, port: int, fields: dict[str, Any]) -> HTTPConnection:
+        """Ask for one parcel as the old client does, and leave without the reply."""
+        line = self.connection(port)
+        line.request("POST", "/score.csv", self.file(fields), TEXT)
+        return line
+
     def half(self, port: int, fields: Any) -> tuple[HTTPConnection, bytes]:
         """Begin a question; return its connection and the rest of its body."""
         body = json.dumps(fields).encode()
@@ -587,22 +624,22 @@ class Street:
 
     def right(self, answer: Heard, fields: Any) -> bool:
         """Return whether a reply is the answer of one of the two models, bit for bit."""
-        return answer.status == 200 and answer.json() in self.truth.either(fields)
+        wanted = map(plain, self.truth.either(fields))
+        return answer.status == 200 and plain(answer.json()) in wanted
 
     def leaves(self, program: Any) -> bool:
         """Wait for a program's own end; return whether it ended well."""
         with suppress(LearnerError):
-            return program.wait(PATIENCE / 4) == 0
+            return program.wait(PATIENCE / 2) == 0
         return False
 
     def heard(self, line: HTTPConnection) -> Heard:
         """Return the reply to a question that was sent before."""
         return heard(line)
 
-    def pause(self, program: Any) -> None:
-        """Give a program a moment."""
-        if program.poll() is None:
-            time.sleep(0.02)
+    def moment(self) -> None:
+        """Leave a service the time to notice that its clients have gone, should it look."""
+        time.sleep(0.3)
 
     def settles(self, port: int) -> bool:
         """Wait until nobody asks the board any more and a place is free."""
@@ -642,8 +679,7 @@ class Street:
             found.append(self.exchange(port, json.dumps(fields).encode()))
             self.board.open.set()
             heard(line)
-        self.way.asked.clear()
-        self.way.open.clear()
+        self.way.withhold("a")
         program, dark = self.start()
         self.way.asked.wait(PATIENCE / 4)
         answer = self.exchange(dark, json.dumps(fields).encode())

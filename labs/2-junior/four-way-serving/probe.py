@@ -83,7 +83,11 @@ def cases(document: Document, number: int, start: int) -> list[str]:
 
 
 def faults(document: Document, exchanges: list[Exchange]) -> list[str]:
-    """Return what is wrong with the replies: crashed, status, type, shape, refused or accepted."""
+    """Return what is wrong: crashed, status, type, shape, loose, refused or accepted.
+
+    Loose is what the document says of a reply when the same without a field, or with a field of
+    another type, would be as true.
+    """
     check = validator(schema(document))
     return sorted({fault for one in exchanges for fault in wrong(document, check, one)})
 
@@ -101,8 +105,11 @@ def wrong(document: Document, check: Any, exchange: Exchange) -> list[str]:
     if kind not in content:
         return ["type"]
     found = []
-    if not validator(content[kind].get("schema", {})).is_valid(json.loads(exchange["reply"])):
+    reply, form = json.loads(exchange["reply"]), validator(content[kind].get("schema", {}))
+    if not form.is_valid(reply):
         found.append("shape")
+    elif any(form.is_valid(one) for one in bent(reply, status)):
+        found.append("loose")
     try:
         allowed = check.is_valid(json.loads(exchange["body"], parse_constant=unheard))
     except ValueError:
@@ -112,6 +119,16 @@ def wrong(document: Document, check: Any, exchange: Exchange) -> list[str]:
     if not allowed and status == 200:
         found.append("accepted")
     return found
+
+
+def bent(reply: Any, status: int) -> list[Any]:
+    """Return what should not pass for this reply: no object, and for an answer what lacks a field
+    or has it in another type.
+    """
+    if not isinstance(reply, dict) or status != 200:
+        return [7]
+    lacking = [{name: reply[name] for name in reply if name != left} for left in reply]
+    return [7, *lacking, *(reply | {name: {"odd": 1}} for name in reply)]
 
 
 def unheard(name: str) -> float:

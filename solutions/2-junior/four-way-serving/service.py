@@ -22,6 +22,7 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Respons
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException as AnyHTTPException
 
 
@@ -126,8 +127,9 @@ def loaded() -> Scorer:
     return desk.scorer
 
 
-async def place() -> AsyncIterator[None]:
-    """Take one of the places, or refuse at once; give it back whatever happens."""
+async def place(request: Request) -> AsyncIterator[None]:
+    """Once the question is there, take a place or refuse; give it back whatever happens."""
+    await request.body()
     if desk.busy >= desk.at_once:
         raise HTTPException(429, "busy", {"Retry-After": "1"})
     desk.busy += 1
@@ -171,7 +173,7 @@ async def score_file(request: Request) -> Response:
     """Answer the old client."""
     body = await request.body()
     try:
-        content = await asyncio.to_thread(legacy.answer, body, loaded(), neighbours.load)
+        content = await run_in_threadpool(legacy.answer, body, loaded(), neighbours.load)
     except legacy.Unreadable as error:
         raise HTTPException(400, "columns") from error
     return Response(content, media_type="text/csv; charset=iso-8859-1")
