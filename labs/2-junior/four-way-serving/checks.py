@@ -22,8 +22,10 @@ def four_shells_one_answer(street, forty):
     asked = street.way.seen.count("model")
     odd = ["{", json.dumps(forty[0] | {"hour": 24}), ""]
     events = [event(json.dumps(one), packed=n % 2 == 1) for n, one in enumerate(forty)]
-    replies = street.invoke(events + [event(body, packed=body == "{") for body in odd])
-    assert len(replies) == len(events) + 3, "the function did not survive its events"
+    street.board.silent, slow = 1, event(json.dumps(forty[0] | {"load_pct": None}))
+    replies = street.invoke([slow, *events, *(event(body, packed=body == "{") for body in odd)])
+    assert len(replies) == len(events) + 4, "the function did not survive its events"
+    assert replies.pop(0).get("statusCode") == 503, "the board was silent, and no 503"
     for reply, answer in zip(replies, wanted, strict=False):
         assert reply.get("statusCode") == 200, "the function did not answer for a good parcel"
         assert street.same(street.data(reply), answer), "the function answers otherwise"
@@ -73,7 +75,10 @@ def each_order_has_its_effect_once(street, evening):
     for bodies, kill in evening.waves:
         street.post(bodies)
         street.live("worker.py", "--drain", kill=kill)
-        assert street.way.hit.is_set(), "with orders in its queue the worker ended by itself"
+        assert street.way.hit.is_set(), (
+            "with orders in its queue the worker ended by itself. Which message, or which reply, "
+            "does it not survive?"
+        )
         street.cloud.advance(31)
     street.way.refuse([1, 2, 30, 90])
     street.board.silent = 1

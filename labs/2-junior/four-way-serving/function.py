@@ -23,7 +23,7 @@ def scorer() -> Scorer:
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer one request: 200 and the answer, 422 what does not fit, 400 what is no JSON."""
+    """Answer one request: 200 and the answer, 422 what does not fit, 400 no JSON, 503 no board."""
     # TODO: read the body (which may be base64), answer it, or say what is wrong with it
     raise NotImplementedError
 

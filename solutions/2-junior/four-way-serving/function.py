@@ -23,7 +23,7 @@ def scorer() -> Scorer:
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer one request: 200 and the answer, 422 what does not fit, 400 what is no JSON."""
+    """Answer one request: 200 and the answer, 422 what does not fit, 400 no JSON, 503 no board."""
     ### BEGIN SOLUTION: read the body (which may be base64), answer it, or say what is wrong with it
     body = event.get("body") or ""
     try:
@@ -34,6 +34,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         return reply(200, scorer().answer(read(fields), neighbours.load))
     except Refused as error:
         return reply(422, {"refused": error.field})
+    except neighbours.Silent:
+        return reply(503, {"refused": "board"})
     ### END SOLUTION
 
 

@@ -22,4 +22,6 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         status, content = 422, {"refused": error.field}
     except ValueError:
         status, content = 400, {"refused": "body"}
+    except neighbours.Silent:
+        status, content = 503, {"refused": "board"}
     return {"statusCode": status, "body": json.dumps(content)}
