@@ -562,6 +562,11 @@ class Street:
             time.sleep(0.02)
         return 0
 
+    def unready(self, port: int) -> bool:
+        """Return whether a replica says no, or does not listen yet, without keeping one waiting."""
+        until = time.monotonic() + PATIENCE / 4
+        return self.ask(port, "GET", "/ready").status in (0, 503) and time.monotonic() < until
+
     def gets_ready(self) -> int:
         """Start a replica whose model is there, beside others; return as `becomes_ready` does."""
         program, port = self.start()
