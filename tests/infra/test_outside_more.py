@@ -250,6 +250,27 @@ def test_ids_of_iam_begin_with_their_kind(cloud) -> None:
     assert iam.get_user(UserName="ids")["User"]["UserId"] == made["AIDA"]
 
 
+@pytest.mark.parametrize("wrong", [
+    {"Action": "*"}, {"Action": ["sts:AssumeRole", "s3:GetObject"]}, {"Effect": "Permit"},
+    {"Resource": "*"},
+])  # fmt: skip
+def test_trust_is_checked_when_a_role_is_made_as_when_it_is_changed(cloud, wrong) -> None:
+    iam, trust = cloud.client("iam"), compute.trust("lambda")
+    statement = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"},
+                 "Action": "sts:AssumeRole"}
+    name = f"trust-{abs(hash(str(wrong)))}"
+    bad = json.dumps({"Version": "2012-10-17", "Statement": [statement | wrong]})
+    call = {"RoleName": name, "AssumeRolePolicyDocument": bad}
+    assert told(iam.create_role, **call)[0] == "MalformedPolicyDocument"
+    old = json.dumps(trust | {"Version": "20120-10-17"})
+    assert told(iam.create_role, RoleName=name, AssumeRolePolicyDocument=old)[0] == (
+        "MalformedPolicyDocument")
+    every = json.dumps({"Version": "2012-10-17", "Statement": [statement | {"Action": "sts:*"}]})
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=every)
+    code, _ = told(iam.update_assume_role_policy, RoleName=name, PolicyDocument=bad)
+    assert code == "MalformedPolicyDocument"
+
+
 def test_a_version_without_labels_is_not_described(cloud) -> None:
     secrets = cloud.client("secretsmanager")
     secrets.create_secret(Name="labels", SecretString="1")

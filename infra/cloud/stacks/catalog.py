@@ -31,7 +31,7 @@ _DATABASE = Kind(
         clients("glue"), "update_database", Name=name, DatabaseInput=new["DatabaseInput"]
     ),
     lambda clients, name, props: clients("glue").delete_database(Name=name),
-    identifier="DatabaseName", required=("DatabaseInput",),
+    identifier="DatabaseName", required=("CatalogId", "DatabaseInput"),
 )  # fmt: skip
 
 
@@ -64,7 +64,7 @@ def _drop_table(clients: Clients, name: str, props: Props) -> None:
 _TABLE = Kind(
     "AWS::Glue::Table", listed(always=("CatalogId", "DatabaseName"), maybe=("TableInput",)),
     _make_table, _read_table, _set_table, _drop_table,
-    ref=lambda id_: id_.partition("|")[2], required=("DatabaseName", "TableInput"),
+    ref=lambda id_: id_.partition("|")[2], required=("CatalogId", "DatabaseName", "TableInput"),
 )  # fmt: skip
 
 KINDS = (_DATABASE, _TABLE)
