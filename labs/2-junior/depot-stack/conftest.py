@@ -712,6 +712,8 @@ def _role(estate: Estate, names: Names) -> dict[str, Any]:
     found = estate.iam.get_role(RoleName=names.role)["Role"]
     trusted = []
     for one in found["AssumeRolePolicyDocument"]["Statement"]:
+        if one["Effect"] != "Allow":
+            continue
         who = one["Principal"].get("Service", []) if isinstance(one["Principal"], dict) else "*"
         trusted += [who] if isinstance(who, str) else who
     return {
