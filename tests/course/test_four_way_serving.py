@@ -176,9 +176,12 @@ def test_a_batch_has_every_trap(lab: SimpleNamespace, work: dict[str, Any], seed
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_shift_is_what_the_brief_says(lab: SimpleNamespace, seed: int) -> None:
     evening = lab.evening(seed)
-    assert len(evening.orders) == 200
+    assert (len(evening.orders), len(evening.rush)) == (204, 4)
     assert len(evening.bodies) == 200 + 40 + 5
-    assert len({order["order"] for order in evening.orders}) == 200
+    assert len({order["order"] for order in evening.orders}) == 204
+    sent = [body for bodies, _ in evening.waves for body in bodies]
+    assert sorted(sent) == sorted(evening.bodies)
+    assert all(len(bodies) >= 24 for bodies, _ in evening.waves), "each death can be met"
     truth = lab.Truth(seed)
     answers = [truth.answer(one) for order in evening.orders for one in order["parcels"]]
     assert 0.03 < sum(answer["move"] for answer in answers) / len(answers) < 0.9
