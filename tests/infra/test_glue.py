@@ -7,7 +7,7 @@ import time
 import pytest
 from botocore.exceptions import ClientError
 
-from infra.cloud.fixtures import allow, loopback, private_cloud
+from infra.cloud.fixtures import allow, loopback, private_cloud, trusts
 from tests.infra.client import code
 from tests.infra.lake import Lake
 
@@ -146,7 +146,7 @@ def test_a_running_crawler_is_stopped(lake) -> None:
 
 
 def test_bad_crawlers_are_refused(lake) -> None:
-    lake.cloud.role("untrusted", {"Version": "2012-10-17", "Statement": []})
+    lake.cloud.role("untrusted", trusts(f"arn:aws:iam::{lake.cloud.account}:root"))
     with pytest.raises(ClientError, match="unable to assume"):
         _make(lake, "no", role="untrusted")
     with pytest.raises(ClientError, match="unable to assume"):

@@ -8,7 +8,7 @@ import time
 import pytest
 from botocore.exceptions import ClientError
 
-from infra.cloud.fixtures import allow, loopback, private_cloud
+from infra.cloud.fixtures import allow, loopback, private_cloud, trusts
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def test_events_are_divided_by_bus_and_rules_hand_on_roles(cloud) -> None:
         client.put_events(Entries=[entry | {"EventBusName": "orders"}, entry])
     rule = {"Name": "r", "EventBusName": "orders", "EventPattern": json.dumps({"source": ["shop"]})}
     client.put_rule(**rule)
-    role = cloud.role("target", {"Statement": []})
+    role = cloud.role("target", trusts("*"))
     with pytest.raises(ClientError, match="iam:PassRole"):
         client.put_rule(**rule, RoleArn=role.arn)
 

@@ -50,9 +50,11 @@ def test_iam_holds_on_them_too(cloud) -> None:
 
 
 ASKS = """
+import json
 from botocore.exceptions import ClientError
 from infra.cloud.clock import Clock
 from infra.cloud.door import Door
+from infra.cloud.fixtures import trusts
 from infra.cloud.keys import RootKey
 
 door = Door(RootKey(), Clock())
@@ -62,7 +64,8 @@ s3.create_bucket(Bucket="inside", CreateBucketConfiguration=place)
 s3.put_object(Bucket="inside", Key="k", Body=b"x" * 100_000)
 print(s3.get_object(Bucket="inside", Key="k")["Body"].read() == b"x" * 100_000)
 iam = door.inside.own_client("iam")
-role = iam.create_role(RoleName="reader", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+trust = json.dumps(trusts("*"))
+role = iam.create_role(RoleName="reader", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
 try:
     door.inside.client("s3", role).get_object(Bucket="inside", Key="k")
 except ClientError as error:
