@@ -25,6 +25,10 @@ def finds_the_commit(searches, history):
         " found inside the repository, and which runs say nothing?"
     )
     assert found.place == history.culprit, "it happened at another commit. Which runs can be wrong?"
+    assert found.seen, (
+        "the right commit is named, but the package was never run at it, or never before it. What"
+        " if its code reads well and promises otherwise?"
+    )
 
 
 @check(points=2, observes="cloud", after="finds_the_commit")
@@ -34,7 +38,10 @@ def works_on_a_fork_in_few_runs(searches, fork):
     assert found.exit == 0, "on another repository find.py did not end with exit code 0"
     assert found.place == fork.culprit, "on another repository it names another commit"
     assert found.tried <= COMMITS, "more than 14 commits were built. How many does halving need?"
-    assert found.asked <= 4 * COMMITS, "the road service was asked too often for one commit"
+    assert found.asked <= 4 * COMMITS, (
+        "the road service was asked more than 56 questions in all. When is asking again of no use?"
+    )
+    assert found.seen, "the culprit is named, but the package was never run there and before it"
 
 
 @check(points=3, observes="returned", must=True)
@@ -49,7 +56,7 @@ def keeps_the_contract(work, shipments, table, contract_of):
 @check(points=4, observes="artifact", must=True)
 def tests_tell_right_from_wrong(trials):
     """The tests fail on 12 of 15 wrong packages, the learner's own too, and on no right one."""
-    mutants, rewrites = trials.mutants(15), trials.rewrites(3)
+    mutants, rewrites = trials.mutants(15, walks=4), trials.rewrites(3)
     codes = trials.run([*mutants, *rewrites])
     assert set(codes) <= {0, 1}, (
         "pytest cannot read test_promise.py beside one of the packages, or finds no test in it."

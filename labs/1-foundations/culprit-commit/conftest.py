@@ -1,12 +1,13 @@
-"""Two years of the ETA package in one seed: its rules, its refactorings, and the one that was none.
+"""A winter of the ETA package in one seed: its rules, its refactorings, and the one that was none.
 
 Each rule of the contract has several right spellings and some wrong ones. A history walks from one
-right spelling to the next; one step of it is wrong. The learner's tests meet the same spellings,
-in combinations that no history has.
+right spelling to the next; one step of it is wrong. The learner's tests meet the same rules under
+other names, in spellings and in a design that no history has, each package in a room of its own.
 """
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import math
@@ -26,9 +27,9 @@ from autograder import LearnerError, fixture, given
 COMMITS = (250, 290)
 LAST = 1_773_415_800  # the newest commit: 13 March 2026, half past four
 CHRISTMAS, MENDED = (92, 108), (162, 176)  # the weeks in which the promise was wrong before
-UNRELEASED = 52  # commits since the last release that kept its promises
-CULPRIT = (30, 36)  # so many commits after that release: far from both ends
-FRIDAY = range(20, 28)  # a run of commits that cannot be imported, where halving asks first
+UNRELEASED = (58, 73)  # commits since the last release that kept its promises
+BEFORE, AFTER = 22, 28  # so many of them at least lie before the culprit, and behind it
+REWRITTEN = 17  # so many of those behind it at least change promise.py and can be imported
 DEPOTS = ("Aarhus", "Billund", "Esbjerg", "Herning", "Odense", "Randers", "Vejle", "Viborg")
 PEOPLE = ("Signe Bruun", "Tobias Lind", "Yasmin Farah", "Karsten Moe", "Ida Holst")
 
@@ -218,6 +219,86 @@ WRONG: dict[str, tuple[str, ...]] = {
         "    return moment.replace(minute=0) + timedelta(minutes=30 * halves)\n",
     ),
 }
+HELD: dict[str, str] = {  # right, and in no history
+    "works": (
+        'def works(day, service):\n    if service == "standard":\n'
+        "        return day.isoweekday() < 6\n    return day.isoweekday() < 7\n"
+    ),
+    "closing": "def closing(day):\n    return 16 - 4 * (day.weekday() == 5)\n",
+    "morning": (
+        "def morning(day, service):\n    opening = day.replace(hour=8, minute=0)\n"
+        "    for ahead in (1, 2, 3):\n        found = opening + timedelta(days=ahead)\n"
+        "        if works(found, service):\n            return found\n"
+        '    raise ValueError("no working day")\n'
+    ),
+    "begin": (
+        "def begin(accepted, service):\n    late = accepted.hour - closing(accepted)\n"
+        "    if late >= 0 or not works(accepted, service):\n"
+        "        return morning(accepted, service)\n"
+        "    opening = accepted.replace(hour=8, minute=0)\n"
+        "    return opening if accepted < opening else accepted\n"
+    ),
+    "handling": (
+        "def handling(service, weight):\n"
+        '    light = {"standard": 180, "express": 60, "pharmacy": 30}\n'
+        '    heavy = {"standard": 225, "express": 105, "pharmacy": 30}\n'
+        "    return (heavy if weight > 20 else light)[service]\n"
+    ),
+    "road": (
+        'def road(minutes, housing):\n    if housing != "farm":\n        return minutes\n'
+        "    whole, rest = divmod(minutes, 4)\n    return minutes + whole + (1 if rest else 0)\n"
+    ),
+    "spend": (
+        "def spend(moment, minutes, service):\n    end = moment + timedelta(minutes=minutes)\n"
+        "    over = end - moment.replace(hour=18, minute=0)\n    while over > timedelta(0):\n"
+        "        moment = morning(moment, service)\n        end = moment + over\n"
+        "        over = end - moment.replace(hour=18, minute=0)\n    return end\n"
+    ),
+    "half_hour": (
+        "def half_hour(moment):\n    while moment.minute % 30:\n"
+        "        moment = moment + timedelta(minutes=1)\n    return moment\n"
+    ),
+}
+# The same contract in one walk over the days, without helpers, and what may be wrong with that.
+WALK = """
+def promise(parcel, roads):
+    service, road = parcel["service"], roads[parcel["from"]][parcel["to"]]
+    left = {"standard": 180, "express": 60}.get(service, 30)
+    if parcel["weight_kg"] > 20 and service != "pharmacy":
+        left = left + 45
+    left = left + (math.ceil(road * 1.25) if parcel["housing"] == "farm" else road)
+    now = datetime.fromisoformat(parcel["accepted"])
+    last = 4 if service == "standard" else 5
+    if now.hour >= (12 if now.weekday() == 5 else 16):
+        now = now.replace(hour=0, minute=0) + timedelta(days=1)
+    while True:
+        opening, end = now.replace(hour=8, minute=0), now.replace(hour=18, minute=0)
+        now = max(now, opening)
+        if now.weekday() <= last:
+            room = (end - now) // timedelta(minutes=1)
+            if left <= room:
+                break
+            left = left - max(room, 0)
+        now = opening + timedelta(days=1)
+    now = now + timedelta(minutes=left)
+    return now + timedelta(minutes=-now.minute % 30)
+"""
+STUMBLES = (
+    ('4 if service == "standard" else 5', "5"),
+    ('4 if service == "standard" else 5', '5 if service == "express" else 4'),
+    ("12 if now.weekday() == 5 else 16", "16"),
+    ("else 16)", "else 17)"),
+    ("now.hour >= (", "now.hour > ("),
+    ("        now = max(now, opening)\n", ""),
+    ('"] > 20', '"] >= 20'),
+    (' and service != "pharmacy"', ""),
+    ("math.ceil(", "int("),
+    ('"housing"] == "farm"', '"housing"] != "flat"'),
+    ("left <= room", "left < room"),
+    ("            left = left - max(room, 0)\n", ""),
+    ("-now.minute % 30)", "30 - now.minute % 30)"),
+    ("-now.minute % 30)", "-(now.minute % 30))"),
+)
 HEAD = '''"""When will it be there? The rules are in CONTRACT.md."""
 
 import math
@@ -257,6 +338,68 @@ def spelled(rng: np.random.Generator) -> Words:
     return {rule: str(rng.choice(np.array(texts, object))) for rule, texts in SPELLINGS.items()}
 
 
+# ---------------------------------------------------------------- the same package, told otherwise
+
+FIRSTS = ("own", "next", "that", "late", "new", "plain", "our", "quick", "short", "whole", "any")
+SECONDS = ("day", "time", "span", "part", "rule", "sum", "mark", "step", "point", "shift", "bit")
+TURNED = {ast.Lt: ast.Gt, ast.Gt: ast.Lt, ast.LtE: ast.GtE, ast.GtE: ast.LtE, ast.Eq: ast.Eq}
+GIVEN = {"promise", "parcel", "roads"}
+
+
+class Other(ast.NodeTransformer):
+    """Renames what a module names itself, turns comparisons round, names answers first."""
+
+    def __init__(self, tree: ast.Module, rng: np.random.Generator) -> None:
+        self.rng = rng
+        named = {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)}
+        named |= {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)}
+        stored = (n for n in ast.walk(tree) if isinstance(n, ast.Name))
+        named |= {n.id for n in stored if isinstance(n.ctx, ast.Store)}
+        words = [f"{a}_{b}" for a in FIRSTS for b in SECONDS]
+        drawn = rng.permutation(words).tolist()
+        self.names = {name: drawn.pop() for name in sorted(named - GIVEN)}
+        self.answer = drawn.pop()
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        self.generic_visit(node)
+        node.name = self.names.get(node.name, node.name)
+        if self.rng.random() < 0.4:
+            node.body.insert(0, ast.Expr(ast.Constant(f"Step {self.rng.integers(1, 99)}.")))
+        return node
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        node.arg = self.names.get(node.arg, node.arg)
+        return node
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        node.id = self.names.get(node.id, node.id)
+        return node
+
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
+        self.generic_visit(node)
+        turned = TURNED.get(type(node.ops[0]))
+        if turned and len(node.ops) == 1 and self.rng.random() < 0.5:
+            return ast.Compare(node.comparators[0], [turned()], [node.left])
+        return node
+
+    def visit_Return(self, node: ast.Return) -> Any:
+        self.generic_visit(node)
+        if node.value is None or self.rng.random() < 0.6:
+            return node
+        named = ast.Assign([ast.Name(self.answer, ast.Store())], node.value)
+        return [named, ast.Return(ast.Name(self.answer, ast.Load()))]
+
+
+def otherwise(source: str, rng: np.random.Generator) -> str:
+    """Return a module that promises the same: other names, another order, other remarks."""
+    tree = ast.parse(source)
+    changed = ast.fix_missing_locations(Other(tree, rng).visit(tree))
+    functions = [ast.unparse(n) for n in changed.body if isinstance(n, ast.FunctionDef)]
+    remarks = [f"# {rng.integers(10**6)}\n" if rng.random() < 0.4 else "" for _ in functions]
+    order = rng.permutation(len(functions)).tolist()
+    return HEAD + "\n\n".join(remarks[n] + functions[n] + "\n" for n in order)
+
+
 # ---------------------------------------------------------------- a history
 
 
@@ -276,15 +419,11 @@ class History:
 
     commits: list[Commit]
     releases: list[int]
+    sound: int  # the last release that kept its promises
     culprit: int
-    cases: list[dict[str, Any]]
+    texts: list[str] = field(default_factory=list)  # promise.py at each commit
     hashes: list[str] = field(default_factory=list)
     stream: bytes = b""
-
-    @property
-    def sound(self) -> int:
-        """The last release that kept its promises."""
-        return self.releases[-2]
 
     @property
     def answer(self) -> str:
@@ -292,9 +431,9 @@ class History:
         return self.hashes[self.culprit]
 
 
-def roads(seed: int) -> dict[str, dict[str, int]]:
+def roads(seed: int, when: str = "roads") -> dict[str, dict[str, int]]:
     """Return the minutes from every depot to every other; there and back are not the same."""
-    rng = stream(seed, "roads")
+    rng = stream(seed, when)
     return {
         start: {end: int(rng.integers(3, 40)) * 5 + int(rng.integers(0, 3)) for end in DEPOTS}
         for start in DEPOTS
@@ -326,10 +465,11 @@ def parcels(
 
 
 def complaint(
-    rng: np.random.Generator, wrong: str, table: dict[str, dict[str, int]]
+    rng: np.random.Generator, history: History, table: dict[str, dict[str, int]]
 ) -> list[dict[str, Any]]:
-    """Return three parcels whose promise was wrong, and one whose was not."""
+    """Return three parcels whose promise was wrong with these minutes, and one whose was not."""
     names: dict[str, Any] = {}
+    wrong = history.texts[history.culprit]
     exec(compile(wrong, "promise.py", "exec"), names)
     bad: list[dict[str, Any]] = []
     good: list[dict[str, Any]] = []
@@ -343,59 +483,105 @@ def complaint(
 
 def write_history(seed: int, name: str) -> History:
     """Return the history of one seed; `name` keeps two repositories of a seed apart."""
-    rng, table = stream(seed, "history", name), roads(seed)
+    rng = stream(seed, "history", name)
     rule = str(rng.choice(list(WRONG)))
     bad = str(rng.choice(np.array(WRONG[rule], object)))
     last = int(rng.integers(*COMMITS)) - 1
-    sound = last - UNRELEASED
-    culprit = sound + int(rng.integers(*CULPRIT))
-    releases = [*range(sound % 13, sound + 1, 13), last - 9]
+    sound = last - int(rng.integers(*UNRELEASED))
+    culprit = int(rng.integers(sound + BEFORE, last - AFTER + 1))
+    releases = released(rng, sound, culprit, last)
     places = {
         int(rng.integers(*CHRISTMAS)): "wrong",
         int(rng.integers(*MENDED)): "mended",
         culprit: "wrong",
     }
-    keep = {0, culprit - 1, culprit, culprit + 1, last, *places, *releases}
-    broken = unbuildable(rng, culprit, sound) - keep
+    keep = {0, culprit - 1, culprit, last, *places, *releases}
+    broken = unbuildable(rng, sound, culprit, last, keep)
+    touched = rewritten(rng, sound, culprit, last, broken)
     words = spelled(rng)
-    commits = [first(words)]
+    history = History([first(words)], releases, sound, culprit)
     for here in range(1, last + 1):
-        commits.append(step(rng, here, words, rule, bad, places.get(here, ""), here in broken))
-    cases = complaint(rng, module({**words, rule: bad}), table)
-    history = History(commits, releases, culprit, cases)
+        told = step(rng, here, words, rule, bad, places.get(here, ""), here in touched)
+        told.files["eta/labels.py"] = labels(here, here in broken)
+        told.broken = here in broken
+        history.commits.append(told)
     record(history, rng)
     return history
 
 
-def unbuildable(rng: np.random.Generator, culprit: int, sound: int) -> set[int]:
-    """Return commits that cannot be imported: short runs, and a long one before the culprit."""
-    near = [culprit + 2, culprit + 3, *(sound + place for place in FRIDAY)]
-    far = [p + k for p in rng.integers(10, sound, 8).tolist() for k in range(rng.integers(1, 4))]
-    return {*near, *far}
+def released(rng: np.random.Generator, sound: int, culprit: int, last: int) -> list[int]:
+    """Return what was released, oldest first: one to three of the releases have the culprit."""
+    right = [sound]
+    while right[0] > 16:
+        right.insert(0, right[0] - int(rng.integers(9, 16)))
+    late = rng.choice(np.arange(culprit + 4, last - 2, 3), int(rng.integers(1, 4)), replace=False)
+    return [*right, *sorted(late.tolist())]
+
+
+def unbuildable(
+    rng: np.random.Generator, sound: int, culprit: int, last: int, keep: set[int]
+) -> set[int]:
+    """Return commits that cannot be imported: short runs anywhere, a long one where halving asks.
+
+    Whoever takes them for wrong names another commit, however the halves are rounded.
+    """
+    while True:
+        runs = [(int(rng.integers(sound + 4, culprit - 4)), int(rng.integers(5, 10)))]
+        runs += [(culprit + int(rng.integers(-7, 9)), int(rng.integers(1, 4))) for _ in "123"]
+        runs += [(int(p), int(rng.integers(1, 4))) for p in rng.integers(culprit, last, 3)]
+        runs += [(int(p), int(rng.integers(1, 4))) for p in rng.integers(10, sound, 8)]
+        broken = {start + more for start, length in runs for more in range(length)}
+        broken = {place for place in broken if place < last} - keep
+        if misled(sound, last, culprit, broken):
+            return broken
+
+
+def misled(good: int, bad: int, culprit: int, broken: set[int]) -> bool:
+    """Return whether halving names another commit when it takes the broken ones for wrong."""
+    if bad - good == 1:
+        return bad != culprit
+    halves = {(good + bad) // 2, (good + bad + 1) // 2}
+    return all(
+        misled(good, middle, culprit, broken) if middle >= culprit or middle in broken
+        else misled(middle, bad, culprit, broken)
+        for middle in halves
+    )  # fmt: skip
+
+
+def rewritten(
+    rng: np.random.Generator, sound: int, culprit: int, last: int, broken: set[int]
+) -> set[int]:
+    """Return the commits that change promise.py: some long ago, most of those in question."""
+    ago = {place for place in range(1, sound) if rng.random() < 0.25}
+    some = {place for place in range(sound + 1, culprit) if rng.random() < 0.5}
+    whole = [place for place in range(culprit + 1, last + 1) if place not in broken]
+    count = min(len(whole), REWRITTEN + int(rng.integers(4)))
+    return ago | some | set(rng.choice(whole, count, replace=False).tolist())
 
 
 def step(
     rng: np.random.Generator, here: int, words: Words, rule: str, bad: str, event: str,
-    broken: bool,
+    touched: bool,
 ) -> Commit:
     """Return the next commit and change `words` as it does."""
     remark = f"checked against the contract, part {here}" if rng.random() < 0.1 else ""
     if event == "wrong":
         words[rule] = bad
-        commit = Commit(str(rng.choice(SAID[rule])), {"eta/promise.py": module(words, remark)})
-    elif event == "mended":
+        return Commit(str(rng.choice(SAID[rule])), {"eta/promise.py": module(words, remark)})
+    if event == "mended":
         words[rule] = str(rng.choice(np.array(SPELLINGS[rule], object)))
-        commit = Commit("Promise what the contract says again", {"eta/promise.py": module(words)})
-    elif rng.random() < 0.25:
-        other = str(rng.choice([r for r in SPELLINGS if r != rule or words[r] != bad]))
-        words[other] = str(rng.choice(np.array(SPELLINGS[other], object)))
-        commit = Commit(str(rng.choice(SAID[other])), {"eta/promise.py": module(words, remark)})
-    else:
-        commit = chore(rng, here)
-    labels = f"BUILD = {here}\n" + ("NAMES = {\n" if broken else "NAMES = {}\n")
-    commit.files["eta/labels.py"] = labels
-    commit.broken = broken
-    return commit
+        return Commit("Promise what the contract says again", {"eta/promise.py": module(words)})
+    if not touched:
+        return chore(rng, here)
+    other = str(rng.choice([r for r in SPELLINGS if r != rule or words[r] != bad]))
+    texts = [text for text in SPELLINGS[other] if text != words[other]]
+    words[other] = str(rng.choice(np.array(texts, object)))
+    return Commit(str(rng.choice(SAID[other])), {"eta/promise.py": module(words, remark)})
+
+
+def labels(here: int, broken: bool) -> str:
+    """Return eta/labels.py, which every commit changes and some cut off in the middle."""
+    return f"BUILD = {here}\n" + ("NAMES = {\n" if broken else "NAMES = {}\n")
 
 
 def chore(rng: np.random.Generator, here: int) -> Commit:
@@ -518,6 +704,7 @@ def record(history: History, rng: np.random.Generator) -> None:
         parent = commit_hash(tree, parent, who, commit.message)
         history.hashes.append(parent)
         commit.digest = build(tree)
+        history.texts.append(tree["eta/promise.py"].decode())
         parts.append(imported(place, who, commit))
     for number, place in enumerate(history.releases):
         parts.append(f"reset refs/tags/v1.{number}\nfrom :{place + 1}\n\n".encode())
@@ -592,16 +779,18 @@ def desk_history(history: History) -> bytes:
 
 @given("complaint.json")
 @fixture
-def desk_complaint(history: History) -> list[dict[str, Any]]:
-    """Return what customers service wrote down."""
-    return history.cases
+def desk_complaint(
+    seed: int, history: History, table: dict[str, dict[str, int]]
+) -> list[dict[str, Any]]:
+    """Return what customer service wrote down."""
+    return complaint(stream(seed, "complaint"), history, table)
 
 
 @given("parcels.json")
 @fixture
-def desk_parcels(history: History) -> list[dict[str, Any]]:
+def desk_parcels(desk_complaint: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the parcels of the complaint, as the package reads them."""
-    return [case["parcel"] for case in history.cases]
+    return [case["parcel"] for case in desk_complaint]
 
 
 @given("CONTRACT.md")
@@ -643,7 +832,7 @@ class Roads(HTTPServer):
         self.socket.close()
         self.socket = listener
         self.table, self.rng = json.dumps(table).encode(), rng
-        sound = history.commits[history.releases[-2] + 1 : history.culprit]
+        sound = history.commits[history.sound + 1 : history.culprit]
         self.delicate = {commit.digest for commit in sound}
         self.asked: list[str] = []
 
@@ -680,26 +869,33 @@ def forget(work: Any, path: str) -> None:
 
 @dataclass
 class Found:
-    """What one search came to: the place of the commit it named, and what it tried on the way."""
+    """What one search came to: the place of the commit it named, and what it tried on the way.
+
+    `seen`: promise.py of the culprit was asked, and promise.py as it was before. Two commits with
+    the same text are one here, so that a search that asks only where it changes has seen both.
+    """
 
     exit: int
-    place: int
-    tried: int
-    asked: int
+    place: int = -1
+    tried: int = 0
+    asked: int = 0
+    seen: bool = False
 
 
 class Searches:
-    """Runs the learner's search on repositories of the judge's."""
+    """Runs the learner's search on repositories of the judge's, with minutes of the judge's."""
 
-    def __init__(self, work: Any, table: Any, rng: np.random.Generator, graded: bool) -> None:
-        self.work, self.table, self.rng, self.graded = work, table, rng, graded
+    def __init__(self, work: Any, seed: int, rng: np.random.Generator, graded: bool) -> None:
+        self.work, self.rng, self.graded = work, rng, graded
+        self.table = roads(seed, "roads of the judge")
 
     def on(self, history: History, name: str) -> Found:
         """Unpack a repository, let find.py look for its culprit, and read what it wrote."""
         name = f"{name}-{self.rng.integers(10**9)}"  # other searches leave theirs in this folder
         forget(self.work, "culprit.txt")
+        cases = complaint(self.rng, history, self.table)
         self.work.write(f"{name}.fi", history.stream)
-        self.work.write(f"{name}.json", json.dumps(history.cases).encode())
+        self.work.write(f"{name}.json", json.dumps(cases).encode())
         if self.work.run("unpack.py", f"{name}.fi", name).wait():
             raise RuntimeError("the repository was not unpacked")
         listener = self.work.listen(0)
@@ -714,15 +910,17 @@ class Searches:
             service.shutdown()
             thread.join()
             service.server_close()
-        known = {commit.digest for commit in history.commits}
         if code:
             self.explain(done)
-            return Found(code, -1, 0, 0)
+            return Found(code)
         named = self.work.read("culprit.txt", 200).decode(errors="replace").strip()
         place_of = {name: place for place, name in enumerate(history.hashes)}
+        told = dict(zip((c.digest for c in history.commits), history.texts, strict=True))
+        texts = {told[build] for build in service.asked if build in told}
         return Found(
-            code, place_of.get(named, -1), len(known & set(service.asked)), len(service.asked)
-        )
+            code, place_of.get(named, -1), len(set(service.asked)), len(service.asked),
+            set(history.texts[history.culprit - 1 : history.culprit + 1]) <= texts,
+        )  # fmt: skip
 
     def explain(self, done: Any) -> None:
         """On the desk, show what a search that failed said last; a gap is a gap."""
@@ -735,78 +933,77 @@ class Searches:
 
 
 @fixture
-def searches(
-    work: Any, table: dict[str, dict[str, int]], rng: np.random.Generator, graded: bool
-) -> Searches:
+def searches(work: Any, seed: int, rng: np.random.Generator, graded: bool) -> Searches:
     """Return what runs find.py."""
-    return Searches(work, table, rng, graded)
+    return Searches(work, seed, rng, graded)
 
 
 # ---------------------------------------------------------------- the learner's tests, tested
 
-TRIAL = '''import gc, json, os, shutil, sys
+TRIAL = '''import sys
 
 import pytest
 
-FLAGS = ["-q", "-x", "-p", "no:cacheprovider", "--assert=plain", "--rootdir=."]
-
-
-def tested(folder):
-    out = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(out, 1), os.dup2(out, 2)
-    shutil.copy("test_promise.py", folder)
-    os.chdir(folder)
-    sys.path.insert(0, os.getcwd())
-    os._exit(int(pytest.main([*FLAGS, "test_promise.py"])))
-
-
-os.makedirs("empty", exist_ok=True)
-pytest.main([*FLAGS, "empty"])  # loads what every run needs, once
-gc.freeze()
-codes = []
-for folder in sys.argv[1:]:
-    child = os.fork()
-    if child == 0:
-        tested(folder)
-    codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-with open("codes.json", "w") as file:
-    json.dump(codes, file)
+flags = ["-q", "-x", "-p", "no:cacheprovider", "--assert=plain", "--rootdir=."]
+sys.exit(int(pytest.main([*flags, "test_promise.py"])))
 '''
 QUIET = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 FAILED = 1  # pytest's exit code for tests that ran and failed; others say that none did
+ROOM = {"cpu": 4, "memory_mb": 512}
+CPU = 12  # seconds for all packages together
+DATA = ("complaint.json", "parcels.json", "roads.json", "CONTRACT.md")
 
 
 class Trials:
-    """Packages that the learner's tests meet: wrong ones, and right ones spelled differently."""
+    """Packages that the learner's tests meet: wrong ones, and right ones made differently.
+
+    Each in a room of its own, where nothing else lies: no other package, no desk.
+    """
 
     def __init__(self, work: Any, rng: np.random.Generator, own: tuple[str, str]) -> None:
         self.work, self.rng, self.own = work, rng, own
 
-    def mutants(self, count: int) -> list[str]:
+    def helpers(self, rule: str = "", text: str = "") -> str:
+        """Return a package with helpers, right but for one rule."""
+        words = spelled(self.rng)
+        words |= {r: held for r, held in HELD.items() if self.rng.random() < 0.3}
+        return otherwise(module({**words, rule: text} if rule else words), self.rng)
+
+    def walk(self, old: str = "", new: str = "") -> str:
+        """Return a package without helpers, right but for one stumble."""
+        return otherwise(HEAD + WALK.replace(old, new, 1 if old else 0), self.rng)
+
+    def mutants(self, count: int, walks: int) -> list[str]:
         """Return wrong packages, the first with the learner's own culprit in it."""
         others = [(r, t) for r, texts in WRONG.items() for t in texts if (r, t) != self.own]
-        drawn = self.rng.permutation(len(others))[: count - 1].tolist()
+        drawn = self.rng.permutation(len(others))[: count - walks - 1].tolist()
         chosen = [self.own, *(others[place] for place in drawn)]
-        return [module({**spelled(self.rng), rule: text}) for rule, text in chosen]
+        stumbles = self.rng.permutation(len(STUMBLES))[:walks].tolist()
+        found = [self.helpers(rule, text) for rule, text in chosen]
+        return found + [self.walk(*STUMBLES[place]) for place in stumbles]
 
     def rewrites(self, count: int) -> list[str]:
-        """Return right packages."""
-        return [module(spelled(self.rng)) for _ in range(count)]
+        """Return right packages, the first of another design than any history has."""
+        return [self.walk(), *(self.helpers() for _ in range(count - 1))]
 
     def run(self, sources: Sequence[str]) -> list[int]:
-        """Return how pytest ends on each of the packages, which come in any order."""
-        order = self.rng.permutation(len(sources)).tolist()
-        for name, place in enumerate(order):
-            self.work.write(f"trial{name}/eta/__init__.py", b"")
-            self.work.write(f"trial{name}/eta/promise.py", sources[place].encode())
-        self.work.write("trial.py", TRIAL.encode())
-        forget(self.work, "codes.json")
-        folders = [f"trial{name}" for name in range(len(order))]
-        self.work.run("trial.py", *folders, env=QUIET).wait()
-        codes = json.loads(self.work.read("codes.json", 4096))
-        if type(codes) is not list or len(codes) != len(order):
-            raise ValueError("the trial was not finished")
-        return [codes[order.index(place)] for place in range(len(order))]
+        """Return how pytest ends on each of the packages."""
+        files = {"trial.py": TRIAL.encode(), "eta/__init__.py": b""}
+        files["test_promise.py"] = self.work.read("test_promise.py", 1 << 20)
+        here = set(self.work.files())
+        files |= {name: self.work.read(name, 1 << 20) for name in DATA if name in here}
+        codes, left = [], float(CPU)
+        for source in sources:
+            if left <= 0:
+                raise LearnerError("Stopped", "the tests took too much CPU for all packages")
+            room = self.work.room(**ROOM)
+            room.put({**files, "eta/promise.py": source.encode()})
+            program = room.run(["trial.py"], QUIET, python=[sys.executable])
+            codes.append(room.wait(program, 600))
+            if codes[-1] == 2 and b"\nE   NotImplementedError" in room.output(program):
+                raise LearnerError("NotImplementedError", "a gap is open", "test_promise.py")
+            left -= room.close().cpu
+        return codes
 
 
 @fixture

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,11 @@ def git(repository: Path, *words: str) -> str:
 
 def promises(repository: Path, cases: list[Case]) -> subprocess.CompletedProcess[str]:
     """Let the commit that is checked out promise the parcels of a complaint."""
-    parcels = repository / ".git" / "parcels.json"
-    parcels.write_text(json.dumps([case["parcel"] for case in cases]))
-    command = [sys.executable, "-B", "-m", "eta", str(parcels)]
-    return subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as parcels:
+        json.dump([case["parcel"] for case in cases], parcels)
+        parcels.flush()
+        command = [sys.executable, "-B", "-m", "eta", parcels.name]
+        return subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
 
 
 def verdict(repository: Path, cases: list[Case]) -> int:
