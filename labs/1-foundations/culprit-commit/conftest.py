@@ -28,7 +28,7 @@ COMMITS = (250, 290)
 LAST = 1_773_415_800  # the newest commit: 13 March 2026, half past four
 CHRISTMAS, MENDED = (92, 108), (162, 176)  # the weeks in which the promise was wrong before
 UNRELEASED = (58, 73)  # commits since the last release that kept its promises
-BEFORE, AFTER = 22, 28  # so many of them at least lie before the culprit, and behind it
+BEFORE, AFTER = 24, 28  # so many of them at least lie before the culprit, and behind it
 REWRITTEN = 17  # so many of those behind it at least change promise.py and can be imported
 DEPOTS = ("Aarhus", "Billund", "Esbjerg", "Herning", "Odense", "Randers", "Vejle", "Viborg")
 PEOPLE = ("Signe Bruun", "Tobias Lind", "Yasmin Farah", "Karsten Moe", "Ida Holst")
@@ -488,7 +488,9 @@ def write_history(seed: int, name: str) -> History:
     bad = str(rng.choice(np.array(WRONG[rule], object)))
     last = int(rng.integers(*COMMITS)) - 1
     sound = last - int(rng.integers(*UNRELEASED))
-    culprit = int(rng.integers(sound + BEFORE, last - AFTER + 1))
+    half = (sound + last) // 2
+    fair = [n for n in range(sound + BEFORE, last - AFTER + 1) if abs(n - half) > 2]
+    culprit = int(rng.choice(fair))
     releases = released(rng, sound, culprit, last)
     places = {
         int(rng.integers(*CHRISTMAS)): "wrong",
@@ -523,17 +525,18 @@ def unbuildable(
 ) -> set[int]:
     """Return commits that cannot be imported: short runs anywhere, a long one where halving asks.
 
-    Whoever takes them for wrong names another commit, however the halves are rounded.
+    Whoever takes them for wrong names another commit, however the halves are rounded: the first
+    half is asked, or the first quarter when the culprit comes before the half.
     """
-    while True:
-        runs = [(int(rng.integers(sound + 4, culprit - 4)), int(rng.integers(5, 10)))]
-        runs += [(culprit + int(rng.integers(-7, 9)), int(rng.integers(1, 4))) for _ in "123"]
-        runs += [(int(p), int(rng.integers(1, 4))) for p in rng.integers(culprit, last, 3)]
-        runs += [(int(p), int(rng.integers(1, 4))) for p in rng.integers(10, sound, 8)]
-        broken = {start + more for start, length in runs for more in range(length)}
-        broken = {place for place in broken if place < last} - keep
-        if misled(sound, last, culprit, broken):
-            return broken
+    half = (last - sound) // 2
+    asked = (half, half + 1) if sound + half < culprit else (half // 2, half // 2 + 1)
+    start = sound + asked[0] - int(rng.integers(5))
+    runs = [(start, sound + asked[1] - start + int(rng.integers(1, 5)))]
+    runs += [(culprit + int(rng.integers(-7, 9)), int(rng.integers(1, 4))) for _ in range(3)]
+    runs += [(int(p), int(rng.integers(1, 4))) for p in rng.integers(culprit, last, 3)]
+    runs += [(int(p), int(rng.integers(1, 4))) for p in rng.integers(10, sound, 8)]
+    broken = {start + more for start, length in runs for more in range(length)}
+    return {place for place in broken if place < last} - keep
 
 
 def misled(good: int, bad: int, culprit: int, broken: set[int]) -> bool:
