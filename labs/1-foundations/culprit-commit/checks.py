@@ -75,6 +75,7 @@ def tests_tell_right_from_wrong(trials):
 def is_typed(typed):
     """The package passes mypy --strict, without Any and without type: ignore."""
     assert typed.wait() == 0, (
-        "mypy --strict --disallow-any-explicit has remarks on eta/promise.py, or on a caller with"
-        " a parcel as in complaint.json"
+        "mypy --strict --disallow-any-explicit has remarks on eta/promise.py or on a caller with a"
+        " parcel as in complaint.json, or is told not to look. And would it stop a caller whose"
+        " weight is a list?"
     )

@@ -1017,28 +1017,40 @@ def trials(work: Any, rng: np.random.Generator, desk_seed: int) -> Trials:
     return Trials(work, rng, (rule, str(mine.choice(np.array(WRONG[rule], object)))))
 
 
-TYPES = '''import sys
+TYPES = '''import io
+import re
+import sys
+import tokenize
 from pathlib import Path
 
 from mypy import api
 
 source = Path("eta/promise.py").read_text()
+for token in tokenize.generate_tokens(io.StringIO(source).readline):
+    comment = token.string if token.type == tokenize.COMMENT else ""
+    if re.search(r"#\\s*(type:\\s*ignore|mypy:)", comment) or token.string == "no_type_check":
+        sys.exit(f"line {token.start[0]} switches the type checker off: {token.line.strip()}")
 Path("typed/eta").mkdir(parents=True, exist_ok=True)
-Path("typed/eta/promise.py").write_text(source.replace("type: ignore", ""))
+Path("typed/eta/promise.py").write_text(source)
 Path("typed/eta/__init__.py").touch()
+parcel = """{"number": "LM1", "accepted": "2026-03-06T16:00", "service": "express",
+    "weight_kg": WEIGHT, "from": "Aarhus", "to": "Vejle", "housing": "farm"}""".replace("\\n", "")
+refused = f"""
+promise({parcel.replace("WEIGHT", '["2.5"]')}, {{"Aarhus": {{"Vejle": 40}}}})  # type: ignore
+promise({parcel.replace("WEIGHT", "2.5")}, {{"Aarhus": "Vejle"}})  # type: ignore
+"""
 Path("typed/use.py").write_text("""
 from datetime import datetime
 from typing import assert_type
 
 from eta.promise import promise
 
-roads = {"Aarhus": {"Vejle": 40}}
 moment = promise({
     "number": "LM1", "accepted": "2026-03-06T16:00", "service": "express", "weight_kg": 2.5,
     "from": "Aarhus", "to": "Vejle", "housing": "farm",
-}, roads)
+}, {"Aarhus": {"Vejle": 40}})
 assert_type(moment, datetime)
-""")
+""" + refused)
 flags = ["--strict", "--disallow-any-explicit", "--config-file=", "--cache-dir=/dev/null"]
 said, _, code = api.run([*flags, "typed/use.py", "typed/eta/promise.py"])
 print(said)
