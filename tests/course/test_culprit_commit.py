@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import re
 import subprocess
@@ -47,6 +46,7 @@ def shipments() -> tuple[list[dict[str, object]], dict[str, dict[str, int]]]:
 
 FIRST = {rule: texts[0] for rule, texts in lab.SPELLINGS.items()}
 RIGHT = [(rule, text) for rule, texts in lab.SPELLINGS.items() for text in texts]
+RIGHT += lab.HELD.items()
 WRONG = [(rule, text) for rule, texts in lab.WRONG.items() for text in texts]
 
 
@@ -69,20 +69,83 @@ SOLUTIONS = ROOT / "solutions/1-foundations/culprit-commit"
 SUITES = [SOLUTIONS, *sorted((SOLUTIONS / "alternatives").iterdir())]
 
 
+RNG = np.random.default_rng(7)
+PLAIN = lab.Trials(None, RNG, WRONG[0])
+
+
+def asked(source: str) -> object:
+    names: dict[str, object] = {}
+    exec(compile(source, "promise.py", "exec"), names)
+    return names["promise"]
+
+
+@pytest.mark.parametrize("rewrite", [PLAIN.walk(), *(PLAIN.helpers() for _ in range(8))])
+def test_rewrites_keep_the_contract_under_other_names(shipments, rewrite: str) -> None:
+    parcels, table = shipments
+    promise = asked(rewrite)
+    assert all(promise(p, table) == lab.right(p, table) for p in parcels)
+    assert not {f"def {rule}(" for rule in lab.SPELLINGS} & set(re.findall(r"def \w+\(", rewrite))
+
+
+@pytest.mark.parametrize(("old", "new"), lab.STUMBLES)
+def test_stumbles_break_the_walk_for_some_parcels(shipments, old: str, new: str) -> None:
+    parcels, table = shipments
+    promise = asked(PLAIN.walk(old, new))
+    assert sum(promise(p, table) != lab.right(p, table) for p in parcels) >= 3
+
+
 @pytest.mark.parametrize("folder", SUITES, ids=lambda f: f.name)
 def test_the_solutions_tests_know_each_wrong_spelling(tmp_path: Path, folder: Path) -> None:
     """Whichever of them a learner's history holds, the tests of a right answer fail on it."""
-    sources = [lab.module({**FIRST, rule: text}) for rule, text in WRONG]
-    for number, source in enumerate([lab.module(FIRST), *sources]):
-        (tmp_path / f"trial{number:02}" / "eta").mkdir(parents=True)
-        (tmp_path / f"trial{number:02}" / "eta" / "__init__.py").touch()
-        (tmp_path / f"trial{number:02}" / "eta" / "promise.py").write_text(source)
-    folders = sorted(path.name for path in tmp_path.iterdir())
+    wrong = [PLAIN.helpers(rule, text) for rule, text in WRONG]
+    wrong += [PLAIN.walk(*stumble) for stumble in lab.STUMBLES]
+    (tmp_path / "eta").mkdir()
+    (tmp_path / "eta" / "__init__.py").touch()
     (tmp_path / "trial.py").write_text(lab.TRIAL)
     (tmp_path / "test_promise.py").write_text((folder / "test_promise.py").read_text())
-    command, environment = [sys.executable, "trial.py", *folders], {**os.environ, **lab.QUIET}
-    subprocess.run(command, cwd=tmp_path, env=environment, check=True)
-    assert json.loads((tmp_path / "codes.json").read_text()) == [0] + [lab.FAILED] * len(WRONG)
+    codes = []
+    for source in [PLAIN.helpers(), PLAIN.walk(), *wrong]:
+        (tmp_path / "eta" / "promise.py").write_text(source)
+        command, environment = [sys.executable, "trial.py"], {**os.environ, **lab.QUIET}
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, check=False, capture_output=True
+        )
+        codes.append(done.returncode)
+    assert codes == [0, 0] + [lab.FAILED] * len(wrong)
+
+
+def git(folder: Path, *words: str) -> int:
+    who = ["-c", "user.name=x", "-c", "user.email=x@larkmoor.example"]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    command = ["git", *who, *words]
+    done = subprocess.run(
+        command, cwd=folder, check=False, capture_output=True, env={**os.environ, "PATH": path}
+    )
+    return done.returncode
+
+
+def test_the_pipeline_lets_green_pushes_through_and_stops_red_ones(tmp_path: Path) -> None:
+    """As its first lines say: a hook of the repository, run by every push."""
+    work, far = tmp_path / "work", tmp_path / "far"
+    (work / "culprit-commit" / "eta").mkdir(parents=True)
+    for name in ("find.py", "eta/__init__.py", "eta/promise.py", "test_promise.py"):
+        (work / "culprit-commit" / name).write_text((SOLUTIONS / name).read_text())
+    assert git(tmp_path, "init", "-q", "--bare", str(far)) == 0
+    assert git(work, "init", "-q", "-b", "main") == 0
+    assert git(work, "config", "core.hooksPath", "hooks") == 0
+    assert git(work, "remote", "add", "origin", str(far)) == 0
+    (work / "hooks").mkdir()
+    install = ["install", "-m", "755", str(SOLUTIONS / "ci.sh"), str(work / "hooks/pre-push")]
+    subprocess.run(install, check=True)
+    (work / "NOTES.md").write_text("nothing yet\n")
+    assert git(work, "add", "NOTES.md") == git(work, "commit", "-qm", "Begin") == 0
+    assert git(work, "push", "-q", "origin", "main") != 0, "no tests are no pass"
+    assert git(work, "add", "culprit-commit") == git(work, "commit", "-qm", "Mend") == 0
+    assert git(work, "push", "-q", "origin", "main") == 0
+    promise = work / "culprit-commit/eta/promise.py"
+    promise.write_text(promise.read_text().replace("if minutes <= room", "if minutes < room"))
+    assert git(work, "commit", "-qam", "Tidy") == 0
+    assert git(work, "push", "-q", "origin", "main") != 0
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -104,12 +167,19 @@ def test_a_history_is_what_git_makes_of_it(tmp_path: Path, seed: int) -> None:
 @pytest.mark.parametrize("seed", range(12))
 def test_the_culprit_can_be_found_and_is_well_hidden(seed: int) -> None:
     history = lab.write_history(seed, "eta")
-    here, last = history.culprit, len(history.commits) - 1
-    assert not any(history.commits[n].broken for n in (here - 1, here, *history.releases))
-    assert history.releases[-2] < here < history.releases[-1], "one release is wrong already"
-    assert last - here > 14, "walking back from the newest commit takes too many runs"
+    here, last, sound = history.culprit, len(history.commits) - 1, history.sound
+    broken = {n for n, commit in enumerate(history.commits) if commit.broken}
+    assert not broken & {here - 1, here, *history.releases}
+    late = [place for place in history.releases if place > sound]
+    assert 1 <= len(late) <= 3, "one to three releases are wrong already"
+    assert min(late) > here
+    changed = [n for n, commit in enumerate(history.commits) if "eta/promise.py" in commit.files]
+    assert len({n for n in changed if n > here} - broken) > 14, "walking back from the newest takes too many runs"
+    assert len(set(range(sound + 1, here)) - broken) >= 12, "so does walking on from the release"
+    assert lab.misled(sound, last, here, broken), "taking broken commits for wrong misleads"
     assert 90 < len(history.commits) // 2 < 180, "the middle of all lies in the spring, or near it"
-    kept = [case["promised"] == case["due"] for case in history.cases]
+    cases = lab.complaint(np.random.default_rng(seed), history, lab.roads(seed))
+    kept = [case["promised"] == case["due"] for case in cases]
     assert kept == [False, True, False, False]
 
 

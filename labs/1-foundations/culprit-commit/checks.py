@@ -60,7 +60,7 @@ def tests_tell_right_from_wrong(trials):
     codes = trials.run([*mutants, *rewrites])
     assert set(codes) <= {0, 1}, (
         "pytest cannot read test_promise.py beside one of the packages, or finds no test in it."
-        " What do you import besides promise?"
+        " Does it run beside your own mended package, and what do you import besides promise?"
     )
     assert codes[15:] == [0, 0, 0], (
         "a test fails on a package that keeps the contract. Is each expected hour the contract's,"
