@@ -556,7 +556,7 @@ def rewritten(
 ) -> set[int]:
     """Return the commits that change promise.py: some long ago, most of those in question."""
     ago = {place for place in range(1, sound) if rng.random() < 0.25}
-    some = {place for place in range(sound + 1, culprit) if rng.random() < 0.5}
+    some = {n for n in range(sound + 1, culprit) if rng.random() < 0.5} - broken
     whole = [place for place in range(culprit + 1, last + 1) if place not in broken]
     count = min(len(whole), REWRITTEN + int(rng.integers(4)))
     return ago | some | set(rng.choice(whole, count, replace=False).tolist())
