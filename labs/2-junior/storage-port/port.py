@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 PIECE = 5 << 20  # bytes of a large object that travel in one request, at most
+LONGEST = 7 * 24 * 3600  # seconds that a link lives, at most: S3 and Google sign for no longer
 
 
 class StoreError(Exception):
@@ -42,35 +43,46 @@ class Store(Protocol):
     """One bucket or container. Names are texts with slashes; a tag is a text that means nothing."""
 
     def read(self, name: str, first: int = 0, length: int | None = None) -> bytes:
-        """Return bytes from `first` on; a length that reaches over the end gets what there is."""
+        """Return bytes from `first` on, as a slice does: behind the end there are none.
+
+        Brings no more of the object over the line than was asked for.
+        """
 
     def write(
         self, name: str, data: bytes, *, if_absent: bool = False, if_tag: str | None = None
     ) -> str:
         """Store an object and return its tag.
 
-        if_absent: only where there is none; if_tag: only over the version with that tag. Else
-        Changed, and what is there stays. Returns only when *this* write was done, though its
-        answer may have been lost.
+        if_absent: only where there is none; if_tag: only over the version with that tag, and a
+        text that is the tag of none is Changed, too. Else Changed, and what is there stays.
+        Returns only when *this* write was done, though its answer may have been lost: another
+        write of the same bytes, by the same program, is not this one.
         """
 
     def tag(self, name: str) -> str:
         """Return the tag of what is there now."""
 
     def remove(self, name: str) -> None:
-        """Remove an object. One that is not there is no error."""
+        """Remove an object. One that is not there is no error; every other "no" is one."""
 
     def names(self, prefix: str = "", page: int = 1000) -> Iterator[str]:
         """Give the names that begin so, in the order of their bytes, one list call a page.
 
-        No call is made before its names are wanted.
+        No call is made before its names are wanted. A page may be short, and not the last.
         """
 
     def send(self, name: str, chunks: Iterable[bytes]) -> None:
-        """Store a large object in pieces of at most PIECE bytes, holding one piece in memory."""
+        """Store a large object in pieces of at most PIECE bytes, holding two in memory at most.
+
+        No chunks are an empty object. Of two that send the same name at once, one film lies there
+        in the end, whole. A request that is Busy is made again, as everywhere.
+        """
 
     def link(self, name: str, seconds: int) -> str:
-        """Return a URL that reads this object, and does nothing else, for so long."""
+        """Return a URL that reads this object, and does nothing else, for so long.
+
+        More than LONGEST is Wrong.
+        """
 
 
 def open_store(cloud: str, site: dict[str, Any]) -> Store:

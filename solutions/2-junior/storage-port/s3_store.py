@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import boto3
@@ -12,7 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 from botocore.exceptions import ConnectionError as NoConnection
 from patience import patiently
-from port import Busy, Changed, Missing, Refused, StoreError, Wrong, pieces
+from port import LONGEST, Busy, Changed, Missing, Refused, StoreError, Wrong, pieces
 
 # Tries are counted in patience.py: an SDK that tries again by itself would multiply them.
 ONCE = Config(
@@ -58,6 +58,9 @@ class S3Store:
 
     def read(self, name: str, first: int = 0, length: int | None = None) -> bytes:
         """Ask for a range only where a part is wanted: an empty object has no byte 0."""
+        if length == 0:  # a range has at least one byte
+            self._head(name)
+            return b""
         part = {}
         if first or length is not None:
             part["Range"] = f"bytes={first}-{'' if length is None else first + length - 1}"
@@ -67,7 +70,12 @@ class S3Store:
                 found = self.client.get_object(Bucket=self.bucket, Key=name, **part)
                 return bytes(found["Body"].read())
 
-        return patiently(once)
+        try:
+            return patiently(once)
+        except Wrong as error:
+            if str(error) != "InvalidRange":  # 416: it begins behind the end
+                raise
+            return b""
 
     def write(
         self, name: str, data: bytes, *, if_absent: bool = False, if_tag: str | None = None
@@ -91,8 +99,10 @@ class S3Store:
             return str(done["ETag"])
 
         def mine() -> str | None:
-            found = self._head(name)
-            return str(found["ETag"]) if found["Metadata"].get("mark") == mark else None
+            with suppress(Missing):  # somebody may have removed it by now
+                found = self._head(name)
+                return str(found["ETag"]) if found["Metadata"].get("mark") == mark else None
+            return None
 
         return patiently(once, mine)
 
@@ -146,6 +156,7 @@ class S3Store:
         place["UploadId"] = patiently(begin)
         try:
             parts = [self._part(place, n, data) for n, data in enumerate(pieces(chunks), 1)]
+            parts = parts or [self._part(place, 1, b"")]  # S3 completes nothing without a part
 
             def end() -> None:
                 with told():
@@ -153,8 +164,16 @@ class S3Store:
 
             patiently(end)
         except BaseException:
-            self.client.abort_multipart_upload(**place)
+            self._abort(place)
             raise
+
+    def _abort(self, place: dict[str, str]) -> None:
+        def once() -> None:
+            with told():
+                self.client.abort_multipart_upload(**place)
+
+        with suppress(StoreError):  # what made it fail is the news, and not this
+            patiently(once)
 
     def _part(self, place: dict[str, str], number: int, data: bytes) -> dict[str, Any]:
         def once() -> dict[str, Any]:
@@ -165,7 +184,9 @@ class S3Store:
         return patiently(once)
 
     def link(self, name: str, seconds: int) -> str:
-        """Signed here, with the secret; S3 is not asked."""
+        """Signed here, with the secret; S3 is not asked, and would refuse what lives too long."""
+        if seconds > LONGEST:
+            raise Wrong(f"{seconds} seconds")
         return str(
             self.client.generate_presigned_url(
                 "get_object", Params={"Bucket": self.bucket, "Key": name}, ExpiresIn=seconds
