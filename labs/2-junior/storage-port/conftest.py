@@ -337,6 +337,10 @@ class Ground:
         ended = ask(call, *args, **kwargs)
         return ended.error if isinstance(ended, Said) else ""
 
+    def ended(self, call: Callable[..., Any], *args: Any) -> Any:
+        """What a call returned, or said of the port's errors."""
+        return ask(call, *args)
+
     def first(self, found: Any, count: int) -> list[str]:
         """The first so many names of what `names` gave."""
         return list(found[:count] if type(found) in (list, tuple) else take(found, count))
@@ -485,10 +489,14 @@ class Ground:
         """Let the cloud stay down for one operation; how that ended, where not as it should."""
         self.put("down", b"")
         self.forget()
-        self.strike(fault, 99, **({} if status is None else {"status": status}))
+        if fault in ("drop", "body"):
+            self.strike("drop", 99, when="body" if fault == "body" else "before")
+        else:
+            self.strike(fault, 99, **({} if status is None else {"status": status}))
         ended = self.do(store, kind, "down")
         self.calm()
-        told = f"{kind}, every try {'cut off' if fault == 'drop' else status or 'throttled'},"
+        words = {"drop": "cut off", "body": "answered by half", "throttle": "throttled"}
+        told = f"{kind}, every try {words.get(fault, status)},"
         return self.asked_four_times() if ended == Said("Busy") else _otherwise(told, ended)
 
     def asked_four_times(self) -> str:

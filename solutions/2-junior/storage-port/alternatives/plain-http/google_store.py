@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import json
+import secrets
 from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote
@@ -12,7 +14,7 @@ from google.auth.exceptions import TransportError
 from google.auth.transport.requests import AuthorizedSession
 from google.oauth2.service_account import Credentials
 from patience import patiently
-from port import Busy, Changed, Missing, Refused, StoreError, Wrong, pieces
+from port import LONGEST, Busy, Changed, Missing, Refused, StoreError, Wrong, pieces
 from requests import RequestException, Response
 
 SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
@@ -45,37 +47,56 @@ class GoogleStore:
         return f"{self.objects}/{quote(name, safe='')}"
 
     def read(self, name: str, first: int = 0, length: int | None = None) -> bytes:
-        """A Range header, where a part is wanted."""
+        """A Range header, where a part is wanted; 416 says that there is nothing of it."""
+        if length == 0:
+            self.tag(name)
+            return b""
         headers = {}
         if first or length is not None:
             last = "" if length is None else first + length - 1
             headers["Range"] = f"bytes={first}-{last}"
-        return patiently(
-            lambda: self._ask(
-                "GET", self._one(name), params={"alt": "media"}, headers=headers
-            ).content
-        )
+        try:
+            return patiently(
+                lambda: self._ask(
+                    "GET", self._one(name), params={"alt": "media"}, headers=headers
+                ).content
+            )
+        except Wrong as error:
+            if str(error) != "416":
+                raise
+            return b""
 
     def write(
         self, name: str, data: bytes, *, if_absent: bool = False, if_tag: str | None = None
     ) -> str:
-        """After a lost answer, the bytes that lie there tell whose they are."""
-        params = {"uploadType": "media", "name": name}
+        """After a lost answer, a random word in the metadata tells whose it is."""
+        word = secrets.token_hex(12)
+        params = {"uploadType": "multipart"}
         if if_absent or if_tag is not None:
             params["ifGenerationMatch"] = "0" if if_absent else str(if_tag)
+            if not params["ifGenerationMatch"].isdecimal():
+                raise Changed(name)
+        about = json.dumps({"name": name, "metadata": {"word": word}}).encode()
+        edge = f"--{word}\r\nContent-Type: ".encode()
+        body = b"".join([
+            edge, b"application/json; charset=UTF-8\r\n\r\n", about, b"\r\n",
+            edge, b"application/octet-stream\r\n\r\n", data, f"\r\n--{word}--".encode(),
+        ])  # fmt: skip
         url = f"{self.url}/upload/storage/v1/b/{self.bucket}/o"
 
         def once() -> str:
             done = self._ask(
-                "POST", url, params=params, data=data,
-                headers={"Content-Type": "application/octet-stream"},
+                "POST", url, params=params, data=body,
+                headers={"Content-Type": f"multipart/related; boundary={word}"},
             )
             return str(done.json()["generation"])
 
         def mine() -> str | None:
-            there = self.read(name)
-            same = hashlib.sha256(there).digest() == hashlib.sha256(data).digest()
-            return self.tag(name) if same else None
+            try:
+                there = patiently(lambda: self._ask("GET", self._one(name))).json()
+            except Missing:
+                return None
+            return str(there["generation"]) if there.get("metadata") == {"word": word} else None
 
         return patiently(once, mine)
 
@@ -102,10 +123,10 @@ class GoogleStore:
 
     def send(self, name: str, chunks: Iterable[bytes]) -> None:
         """A resumable upload, the last piece known by the one after it."""
-        begun = self._ask(
+        begun = patiently(lambda: self._ask(
             "POST", f"{self.url}/upload/storage/v1/b/{self.bucket}/o",
             params={"uploadType": "resumable", "name": name}, json={},
-        )
+        ))  # fmt: skip
         place, at, held = begun.headers["Location"], 0, b""
         for piece in pieces(chunks):
             if held:
@@ -116,10 +137,12 @@ class GoogleStore:
 
     def _put(self, place: str, data: bytes, at: int, total: str) -> None:
         span = f"bytes {at}-{at + len(data) - 1}/{total}" if data else f"bytes */{total}"
-        self._ask("PUT", place, data=data, headers={"Content-Range": span})
+        patiently(lambda: self._ask("PUT", place, data=data, headers={"Content-Range": span}))
 
     def link(self, name: str, seconds: int) -> str:
         """Version 4, by hand."""
+        if seconds > LONGEST:
+            raise Wrong(str(seconds))
         now = dt.datetime.now(dt.UTC)
         stamp = f"{now:%Y%m%dT%H%M%SZ}"
         scope = f"{now:%Y%m%d}/auto/storage/goog4_request"
