@@ -189,6 +189,7 @@ class Ground:
         self.page = self.short = 0  # so many lists get pages of so many names only
         self.made: dict[str, tuple[int, int]] = {}
         self.lock = threading.Lock()
+        self.since = 0.0  # when the last link was asked for
         self.seam = Seam(None)
         self.stack = contextlib.ExitStack()
         self.received = 0
@@ -326,8 +327,13 @@ class Ground:
             answer = connection.getresponse()
             return answer.status, answer.read()
 
-    def link_is_old(self, url: str, seconds: int, since: float) -> tuple[int, int]:
-        """The statuses of a link, asked for at a time, five seconds before its end and after it."""
+    def link(self, store: Any, name: str, seconds: int) -> str:
+        """A link of a store's, and from when on it lives."""
+        self.since = datetime.now(UTC).timestamp()
+        return str(store.link(name, seconds))
+
+    def link_is_old(self, url: str, seconds: int) -> tuple[int, int]:
+        """The statuses of a link five seconds before its end, and after it."""
         raise NotImplementedError
 
     # --- what checks ask about a store over this cloud
@@ -610,8 +616,8 @@ class S3(Ground):
     def drop(self, name: str) -> None:
         self.client.delete_object(Bucket=self.container, Key=name)
 
-    def link_is_old(self, url: str, seconds: int, since: float) -> tuple[int, int]:
-        return _aged(self, self.cloud, url, seconds, since)
+    def link_is_old(self, url: str, seconds: int) -> tuple[int, int]:
+        return _aged(self, self.cloud, url, seconds)
 
     def leaks(self) -> dict[str, Any]:
         """What S3 does with the deeds of leaks.toml."""
@@ -703,7 +709,7 @@ class Azure(Ground):
     def only_reads(self, url: str) -> bool:
         return parse_qs(urlsplit(url).query).get("sp") == ["r"]
 
-    def link_is_old(self, url: str, seconds: int, since: float) -> tuple[int, int]:
+    def link_is_old(self, url: str, seconds: int) -> tuple[int, int]:
         """Azurite's clock stands still for nobody: the expiry is read, the signature made anew."""
         query = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
         path = unquote(urlsplit(url).path)
@@ -713,7 +719,7 @@ class Azure(Ground):
             end = datetime.fromisoformat(query["se"].replace("Z", "+00:00"))
             end = end if end.tzinfo else end.replace(tzinfo=UTC)
             lives, now = end.timestamp(), datetime.now(UTC).timestamp()
-            young, old = lives >= since + seconds - 5, lives <= now + seconds + 5
+            young, old = lives >= self.since + seconds - 5, lives <= now + seconds + 5
             return (200 if young else 403), (403 if old else 200)
         return 200, 200
 
@@ -808,8 +814,8 @@ class Google(Ground):
         asked_for = {key: values[0] for key, values in parse_qs(query).items()}
         return replace(request, path=f"{path}?{urlencode(asked_for | {'maxResults': self.page})}")
 
-    def link_is_old(self, url: str, seconds: int, since: float) -> tuple[int, int]:
-        return _aged(self, self.gcs, url, seconds, since)
+    def link_is_old(self, url: str, seconds: int) -> tuple[int, int]:
+        return _aged(self, self.gcs, url, seconds)
 
     def leaks(self) -> dict[str, Any]:
         """What Google does with the deeds of leaks.toml."""
@@ -866,9 +872,9 @@ def _leaks(
     }  # fmt: skip
 
 
-def _aged(ground: Ground, engine: Any, url: str, seconds: int, since: float) -> tuple[int, int]:
+def _aged(ground: Ground, engine: Any, url: str, seconds: int) -> tuple[int, int]:
     """Ask for a link on the cloud's own clock; leave the clock where it then is."""
-    gone = datetime.now(UTC).timestamp() - since
+    gone = datetime.now(UTC).timestamp() - ground.since
     engine.advance(int(max(0.0, seconds - 5 - gone)))
     young = ground.fetch(url)[0]
     engine.advance(10)
