@@ -493,7 +493,7 @@ class Ground:
 
     def gives_up(self, store: Any, kind: str, fault: str, status: int | None) -> str:
         """Let the cloud stay down for one operation; how that ended, where not as it should."""
-        self.put("down", b"")
+        self.put("down", b"down")  # not empty: half of it is to arrive
         self.forget()
         if fault in ("drop", "body"):
             self.strike("drop", 99, when="body" if fault == "body" else "before")
