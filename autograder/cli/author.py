@@ -95,8 +95,8 @@ def prove(labs: tuple[str, ...], everything: bool, repeat: int | None, as_json: 
     """Show that the graders are right, or what does not hold.
 
     Proves wholly what is new or changed and spot-checks the rest; what is found goes to
-    labs/prove.json. Drafts of course.toml are proven when they are named. Exit 1 when something
-    does not hold.
+    labs/prove.json. Drafts of course.toml are proven when they are named. A whole proof that was
+    cut off goes on where it stopped. Exit 1 when something does not hold.
     """
     from autograder.manifest import load_course
 
@@ -129,6 +129,7 @@ def _prove(lab: Lab, everything: bool, repeat: int | None, quiet: bool) -> list[
     """Prove one lab, or check it against the table; return what does not hold."""
     from autograder import evidence
     from autograder import prove as work
+    from autograder.desk import Desk
 
     if not (lab.solution / "mistakes.toml").is_file():
         raise UsageError("there is no solution to prove with", str(lab.solution), "./ladder lint")
@@ -149,7 +150,11 @@ def _prove(lab: Lab, everything: bool, repeat: int | None, quiet: bool) -> list[
         elif known is not None and known.holds:
             work.spot_check(one, known, _commit(lab))
         else:
+            rig.journal = begun = work.journal(lab, rig, Desk(lab.course).private / "prove")
+            if begun:
+                tell(f"going on after {len(begun)} submissions of a proof that was cut off")
             _keep(lab, work.prove(one))
+            begun.end()
     return one.wrong
 
 

@@ -24,13 +24,14 @@ from autograder.prove.answers import (
     starter,
     swapped,
 )
+from autograder.prove.journal import Journal, Resumed, journal
 from autograder.prove.killing import killed_among, mutated, sample_seed
 from autograder.prove.lying import lazies, liars
 from autograder.prove.trial import Trial, trial
-from autograder.rig import Rig, Task
+from autograder.rig import Task
 from autograder.verdict import ENGINE
 
-__all__ = ["Trial", "open_rig", "prove", "repeated", "spot_check", "trial"]
+__all__ = ["Journal", "Trial", "journal", "open_rig", "prove", "repeated", "spot_check", "trial"]
 
 CPU_BUDGET = 600.0  # CPU seconds for the seeds of the solutions, half as many for the mistakes
 SOLUTION_SEEDS, MISTAKE_SEEDS, LIES_ALONE = (5, 50), (3, 20), (6, 24)
@@ -116,9 +117,9 @@ def repeated(one: Trial, times: int) -> None:
         one.tell(f"{name}: {len(ends)} outcome{'s' * (len(ends) > 1)} in {times} runs")
 
 
-def open_rig(lab: Lab, binds: Sequence[Path] = ()) -> Rig:
+def open_rig(lab: Lab, binds: Sequence[Path] = ()) -> Resumed:
     """Return a rig in the best sandbox of this machine."""
     from autograder.sandbox import detect
 
     layers = detect()
-    return Rig(lab, layers.mode, [n for n, holds in layers.have.items() if holds], binds)
+    return Resumed(lab, layers.mode, [n for n, holds in layers.have.items() if holds], binds)

@@ -1,8 +1,14 @@
 """A proof holds for a lab that is right, and names what does not hold in one that is not."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
@@ -10,8 +16,9 @@ from autograder import evidence
 from autograder.cli.author import prove as command
 from autograder.errors import UsageError
 from autograder.manifest import MistakeFile, load_course
-from autograder.prove import killing, lying, open_rig, prove, repeated, spot_check, trial
+from autograder.prove import journal, killing, lying, open_rig, prove, repeated, spot_check, trial
 from autograder.prove.answers import caught, solutions, starter
+from autograder.rig import Rig
 
 CHECKS = "labs/1-foundations/sum-up/checks.py"
 MISTAKES = "solutions/1-foundations/sum-up/mistakes.toml"
@@ -128,6 +135,55 @@ def test_the_command_writes_the_table_and_then_only_spot_checks(course, monkeypa
     second = CliRunner().invoke(command, ["sum-up", "--json"])
     assert second.exit_code == 0
     assert json.loads(second.output) == {"sum-up": []}
+
+
+PROVES = """
+from autograder import prove
+prove.prove.__defaults__ = (0, 4)
+from autograder.cli.author import prove as command
+command(["sum-up"])
+"""
+
+
+def test_a_proof_that_was_killed_goes_on_and_finds_the_same(course, edit, monkeypatch):
+    monkeypatch.chdir(course.root)
+    monkeypatch.setattr("autograder.prove.prove.__defaults__", (0, 4))
+    kept = course.root / "work" / ".state" / "prove" / "sum-up.jsonl"
+    run = [sys.executable, "-c", PROVES]
+    child = subprocess.Popen(run, stdout=subprocess.DEVNULL, start_new_session=True)
+    until = time.monotonic() + 120
+    while not kept.exists() or kept.read_bytes().count(b"\n") < 9:
+        assert child.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+    known = kept.read_bytes().count(b"\n") - 1
+    kept.write_bytes(kept.read_bytes()[:-20])  # the last line as a kill may leave it
+    judged, judge = [], Rig._judge
+    monkeypatch.setattr(Rig, "_judge", lambda rig, task: judged.append(task) or judge(rig, task))
+    done = CliRunner().invoke(command, ["sum-up"])
+    assert f"going on after {known} submissions" in done.output
+    resumed, afresh = evidence.read(course.root).labs["sum-up"], len(judged)
+    assert resumed.holds
+    assert not kept.exists()
+    done = CliRunner().invoke(command, ["sum-up", "--all"])
+    again = evidence.read(course.root).labs["sum-up"]
+    assert len(judged) - afresh >= afresh + known
+    assert msgspec.structs.replace(again, cpu=resumed.cpu) == resumed
+
+
+def test_a_journal_of_another_lab_grader_or_cloud_is_not_believed(course, edit, tmp_path):
+    with open_rig(course.lab("sum-up")) as rig:
+        one = trial(course.lab("sum-up"), rig)
+        rig.journal = journal(one.lab, rig, tmp_path)
+        starter(one)
+        assert len(journal(one.lab, rig, tmp_path)) == 1
+        rig.journal.path = tmp_path / "sum-up.jsonl" / "no folder"
+        solutions(one, 2)  # nothing can be kept: the proof goes on
+        assert one.wrong == []
+        edit(CHECKS, "np.flatnonzero(weights > limit)", "found")
+        assert not journal(one.lab, rig, tmp_path)
 
 
 def test_a_draft_is_named_and_not_proven_unasked(course, monkeypatch):
