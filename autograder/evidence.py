@@ -16,6 +16,9 @@ from autograder.manifest import Lab
 from autograder.verdict import ENGINE
 
 SKIPPED = ("__pycache__", ".ipynb_checkpoints")
+NAMES = rb"[\w.]*(?:[ \t]+import[ \t]+(?:\([^)]*\)|[^\n;]*))?"
+OUTSIDE = re.compile(rb"\blarkmoor\b" + NAMES)
+INSIDE = re.compile(rb"(?:\bfrom[ \t]+\.|\blarkmoor\b)" + NAMES)
 
 
 class Survivor(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,14 +94,35 @@ def current(table: Table, lab: Lab) -> bool:
 
 
 def key(lab: Lab) -> str:
-    """Return a hash of all that the lab's verdicts depend on: its files, larkmoor and pins."""
+    """Return a hash of what the lab's verdicts depend on: files, pins and its part of larkmoor."""
     digest = hashlib.sha256()
     root = lab.course.root
-    for folder in (lab.folder, lab.solution, root / "labs" / "larkmoor"):
-        for file in files(folder):
-            digest.update(f"{file.relative_to(root)}\0".encode() + file.read_bytes() + b"\0")
+    for file in (*files(lab.folder), *files(lab.solution), *world(lab)):
+        digest.update(f"{file.relative_to(root)}\0".encode() + file.read_bytes() + b"\0")
     digest.update("\n".join(pins(lab)).encode())
     return digest.hexdigest()[:16]
+
+
+def world(lab: Lab) -> list[Path]:
+    """Return the files of larkmoor that the lab draws from: what it names, what that imports.
+
+    A name is looked for in the text of every file, so that a script in a string counts too.
+    """
+    folder = lab.course.root / "labs" / "larkmoor"
+    texts = {file: file.read_bytes() for file in files(folder)}
+    modules = {file.stem: file for file in texts if file.suffix == ".py" and file.parent == folder}
+    parts = (lab.folder, lab.solution)
+    own = b"\0".join(file.read_bytes() for part in parts for file in files(part))
+    wanted, found = {"__init__"} | _named(OUTSIDE, own), set[str]()
+    while new := (wanted & modules.keys()) - found:
+        found |= new
+        wanted = set[str]().union(*(_named(INSIDE, texts[modules[name]]) for name in new))
+    return [file for file in texts if file not in modules.values() or file.stem in found]
+
+
+def _named(pattern: re.Pattern[bytes], text: bytes) -> set[str]:
+    """Return the words of an import: of its module, and those that it imports."""
+    return {word.decode() for found in pattern.findall(text) for word in re.findall(rb"\w+", found)}
 
 
 def files(folder: Path) -> Iterator[Path]:

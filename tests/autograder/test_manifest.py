@@ -3,6 +3,7 @@
 import pytest
 
 from autograder.errors import ManifestError, UsageError
+from autograder.evidence import key
 from autograder.manifest import MistakeFile, convert, find_root, load_course, read
 
 LAB = "labs/1-foundations/sum-up/lab.toml"
@@ -71,8 +72,6 @@ port-call = ["aws:s3"]
 
 def test_a_lab_names_what_a_cloud_must_be_able_to_do(course, edit):
     """In its own lab.toml, or in course.toml, which no proof of a grader depends on."""
-    from autograder.evidence import key
-
     before = key(course.labs["port-call"])
     with (course.root / "labs" / "course.toml").open("a") as file:
         file.write(CAPABLE)
@@ -87,3 +86,39 @@ def test_a_lab_names_what_a_cloud_must_be_able_to_do(course, edit):
     edit("labs/course.toml", "port-call = [", "port-cal = [")
     with pytest.raises(UsageError, match="port-call"):
         load_course(course.root)
+
+
+WORLD = {
+    "__init__": "from .draw import (\n    stream,\n)\n", "draw": "", "places": "", "evidence": "",
+    "people": "from .places import DEPOTS\n", "skies": "from . import draw, places\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "more"),
+    [
+        ("import larkmoor", set()),
+        ("from larkmoor.people import customers", {"people", "places"}),
+        ("from larkmoor import stream, people", {"people", "places"}),
+        ("from larkmoor import (\n    stream,\n    skies as s,\n)", {"skies", "places"}),
+        ("SCRIPT = 'import larkmoor; larkmoor.evidence.image(3)'", {"evidence"}),
+        ("people = places = 1  # larkmoor", set()),
+    ],
+)
+def test_a_key_has_what_the_lab_draws_from_and_no_other_part_of_the_world(course, text, more):
+    """Whole modules, and what they import: another lab's part may change, and the proof stands."""
+    lab, folder = course.labs["sum-up"], course.root / "labs" / "larkmoor"
+    folder.mkdir()
+    for name, body in WORLD.items():
+        (folder / f"{name}.py").write_text(body)
+    (lab.folder / "more.py").write_text(f"{text}\n")
+    before, changed = key(lab), set()
+    for name in WORLD:
+        file = folder / f"{name}.py"
+        file.write_text(WORLD[name] + "# another\n")
+        changed |= {name} if key(lab) != before else set()
+        file.write_text(WORLD[name])
+    assert key(lab) == before
+    assert changed == {"__init__", "draw", *more}
+    (folder / "tariffs.csv").write_text("1\n")
+    assert key(lab) != before
