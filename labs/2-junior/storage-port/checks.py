@@ -100,7 +100,7 @@ def all_three_outlast_a_bad_night(clouds, clock, camera, draw):
             assert cloud.waited(), (  # lint: fixed-message because they are our words
                 f"{who}: {deed.met()} was asked again without a pause of yours. Who asked?"
             )
-            pauses.append(cloud.pauses())
+            pauses.append(cloud.waits())
         for number, kind in enumerate(KINDS):
             for fault, status in FAULTS if kind == "read" else (FAULTS[number % 3], FAULTS[3]):
                 wrong = cloud.gives_up(store, kind, fault, status)
@@ -110,7 +110,7 @@ def all_three_outlast_a_bad_night(clouds, clock, camera, draw):
                 assert cloud.waited(), (  # lint: fixed-message because they are our words
                     f"{who}: {kind}, never answered, was asked without a pause of yours. Who asked?"
                 )
-                pauses.append(cloud.pauses())
+                pauses.append(cloud.waits())
         sends_under_fire(who, cloud, camera, draw)
         assert cloud.learns_that_it_won(store, draw, "create"), (
             f"{who}: a write was done, its answer lost, and its writer was told that it lost"

@@ -475,7 +475,7 @@ class Ground:
             return f"{deed.met()} ended well, and was not done"
         return ""
 
-    def pauses(self) -> list[float]:
+    def waits(self) -> list[float]:
         """The pauses of the last operation."""
         return [one.seconds for one in self.events if isinstance(one, Pause)]
 
