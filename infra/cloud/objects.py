@@ -15,7 +15,7 @@ from urllib.parse import quote
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
-from infra.cloud import dispatch, s3, state, terms
+from infra.cloud import at_rest, dispatch, s3, state, terms
 from infra.cloud.calls import Call, Need
 from infra.cloud.errors import Answer, AwsError
 
@@ -28,9 +28,7 @@ _DROP = {
     "x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "x-amz-trailer",
     "x-amz-decoded-content-length", "x-amz-user-agent",
 }
-_ALGORITHM = "x-amz-server-side-encryption"
 _SOURCE = "x-amz-copy-source"
-_KEY = "x-amz-server-side-encryption-aws-kms-key-id"
 _RAW_BODY = {"PutObject", "UploadPart"}
 _DIGESTS: dict[str, Callable[[bytes], bytes]] = {
     "content-md5": lambda b: hashlib.md5(b, usedforsecurity=False).digest(),
@@ -97,7 +95,8 @@ def _named_key(call: Call) -> dict[str, str]:
     for name, _ in s3.chosen_key(call):
         found = state.kms_key(s3.bucket_region(call), name)
         if found is not None:
-            return {_ALGORITHM: call.headers.get(_ALGORITHM, "aws:kms"), _KEY: found.arn}
+            way = call.headers.get(at_rest.HEADER, "aws:kms")
+            return {at_rest.HEADER: way, at_rest.KEY: found.arn}
     return {}
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from infra.cloud import s3, state
+from infra.cloud import at_rest, s3, state
 from infra.cloud.calls import Call
 from infra.cloud.dispatch import backend
 from infra.cloud.errors import Answer, AwsError
@@ -18,15 +18,16 @@ from infra.cloud.errors import Answer, AwsError
 _SOURCE = "x-amz-copy-source"
 _CUSTOMER = "server-side-encryption-customer-"
 _WRITES = {"PutObject", "CopyObject", "CompleteMultipartUpload"}
+_STORES = {"PutObject", "CopyObject", "CreateMultipartUpload"}
 _ENFORCED = "BucketOwnerEnforced"
-_LISTS = {"PutObject", "CopyObject", "CreateMultipartUpload", "PutBucketAcl", "PutObjectAcl"}
+_LISTS = _STORES | {"PutBucketAcl", "PutObjectAcl"}
 
 
 def check(call: Call) -> None:
     """Refuse a call whose terms are not met.
 
-    AwsError: AccessControlListNotSupported, AccessDenied, NoSuchKey, NotImplemented,
-    PreconditionFailed.
+    AwsError: AccessControlListNotSupported, AccessDenied, InvalidArgument, NoSuchKey,
+    NotImplemented, PreconditionFailed.
     """
     if any(_CUSTOMER in name for name in call.headers):
         raise AwsError(
@@ -38,6 +39,8 @@ def check(call: Call) -> None:
         if found is not None and not _holds(call, found):
             raise _failed()
     _check_lists(call)
+    if call.operation in _STORES:
+        at_rest.check(call.headers)
     if call.operation in _WRITES:
         _check_write(call)
 

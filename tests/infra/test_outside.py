@@ -115,6 +115,46 @@ def test_no_key_of_a_customer_is_taken_for_nothing(cloud) -> None:
     assert s3.list_objects_v2(Bucket=name)["KeyCount"] == 0
 
 
+def test_what_nobody_encrypts_otherwise_is_encrypted_with_s3s_own_key(cloud) -> None:
+    s3, name = cloud.client("s3"), cloud.bucket("at-rest")
+
+    def default() -> str:
+        found = s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]
+        return found["Rules"][0]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"]
+
+    assert default() == "AES256"
+    assert s3.put_object(Bucket=name, Key="a", Body=b"x")["ServerSideEncryption"] == "AES256"
+    s3.copy_object(Bucket=name, Key="b", CopySource={"Bucket": name, "Key": "a"})
+    upload = s3.create_multipart_upload(Bucket=name, Key="c")["UploadId"]
+    part = s3.upload_part(Bucket=name, Key="c", UploadId=upload, PartNumber=1, Body=b"x")
+    parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    s3.complete_multipart_upload(Bucket=name, Key="c", UploadId=upload, MultipartUpload=parts)
+    for key in "abc":
+        assert s3.head_object(Bucket=name, Key=key)["ServerSideEncryption"] == "AES256"
+    way = {"SSEAlgorithm": "aws:kms"}
+    rules = {"Rules": [{"ApplyServerSideEncryptionByDefault": way}]}
+    s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration=rules)
+    assert default() == "aws:kms"
+    s3.delete_bucket_encryption(Bucket=name)
+    assert default() == "AES256"
+    code, _ = told(s3.copy_object, Bucket=name, Key="a", CopySource={"Bucket": name, "Key": "a"})
+    assert code == "InvalidRequest"  # the same, with nothing changed
+
+
+def test_a_key_needs_a_way_that_uses_it_and_a_way_must_exist(cloud) -> None:
+    s3, name = cloud.client("s3"), cloud.bucket("ways")
+    place = {"Bucket": name, "Key": "a"}
+    plain = {"ServerSideEncryption": "AES256"}
+    for given in ({"SSEKMSKeyId": "alias/a"}, {"SSEKMSKeyId": "a"} | plain):
+        code, message = told(s3.put_object, **place, Body=b"x", **given)
+        assert code == "InvalidArgument"
+        assert "requires HTTP header x-amz-server-side-encryption : aws:kms" in message
+    for call in (s3.create_multipart_upload, s3.put_object):
+        code, message = told(call, **place, ServerSideEncryption="rot13")
+        assert (code, "not supported" in message) == ("InvalidArgument", True)
+    assert s3.list_objects_v2(Bucket=name)["KeyCount"] == 0
+
+
 def test_an_empty_set_of_tags_takes_all_away(cloud) -> None:
     s3 = cloud.client("s3")
     cloud.bucket("tagged")
