@@ -21,6 +21,7 @@ from infra.cloud import (
     gcs_batch,
     gcs_conditions,
     gcs_pages,
+    gcs_pieces,
     gcs_routes,
     gcs_signed,
 )
@@ -162,6 +163,8 @@ class GcsDoor:
         if len(name.encode()) > LONGEST_NAME:
             raise GcsError(400, f"The object's name is longer than {LONGEST_NAME} bytes in UTF-8.")
         self._hold(incoming, route, query, bucket, name)
+        if verb == "resume":
+            gcs_pieces.check(incoming.headers.get("content-range"), len(incoming.body))
         if verb in _WRITES:
             self._take(len(incoming.body))
         answer = self.store.run(route.operation, route.match, incoming)

@@ -104,3 +104,24 @@ def test_the_recovery_point_objective_follows_the_place(bucket) -> None:
     with pytest.raises(MethodNotImplemented, match="two regions of your choice"):
         client.create_bucket("mine", location="US", data_locations=["us-east1", "us-west1"])
     assert client.lookup_bucket("mine") is None
+
+
+@pytest.mark.parametrize(("span", "size", "why"), [
+    ("bytes 0-262143/*", 262_143, "There were 262143 byte"),
+    ("bytes 0-262144/*", 262_144, "There should have been 262145 byte"),
+    ("bytes 0-99/*", 100, "equal or greater than 262144"),
+    ("bytes 0-99/50", 100, "Failed to parse"),
+    ("bytes 5-4/*", 0, "Failed to parse"),
+    ("0-99/100", 100, "Failed to parse"),
+])  # fmt: skip
+def test_a_piece_is_what_its_content_range_says(bucket, span, size, why) -> None:
+    url, http = bucket.blob("p").create_resumable_upload_session(), bucket.client._http
+    answer = http.request("PUT", url, data=b"x" * size, headers={"Content-Range": span})
+    assert answer.status_code == 400
+    assert why in answer.text
+    first, rest = b"a" * 262_144, b"b"
+    answer = http.request("PUT", url, data=first, headers={"Content-Range": "bytes 0-262143/*"})
+    assert answer.status_code == 308  # what was refused has left nothing behind
+    last = {"Content-Range": "bytes 262144-262144/262145"}
+    assert http.request("PUT", url, data=rest, headers=last).status_code == 200
+    assert bucket.blob("p").download_as_bytes() == first + rest
