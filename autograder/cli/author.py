@@ -150,7 +150,8 @@ def _prove(lab: Lab, everything: bool, repeat: int | None, quiet: bool) -> list[
         elif known is not None and known.holds:
             work.spot_check(one, known, _commit(lab))
         else:
-            rig.journal = begun = work.journal(lab, rig, Desk(lab.course).private / "prove")
+            folder = Desk(lab.course).private / "prove"
+            rig.journal = begun = work.journal(lab, rig, folder, afresh=everything)
             if begun:
                 tell(f"going on after {len(begun)} submissions of a proof that was cut off")
             _keep(lab, work.prove(one))

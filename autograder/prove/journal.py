@@ -85,13 +85,19 @@ class Resumed(Rig):
         return known
 
 
-def journal(lab: Lab, rig: Rig, folder: Path) -> Journal:
-    """Return what an earlier proof of just this lab left in a folder: mode and layers alike."""
+def journal(lab: Lab, rig: Rig, folder: Path, *, afresh: bool = False) -> Journal:
+    """Return what an earlier proof of just this lab left in a folder: mode and layers alike.
+
+    afresh: what was left is thrown away, as for `--all`, which believes nothing.
+    """
     digest = hashlib.sha256(repr((evidence.key(lab), ENGINE, rig.mode, rig.layers)).encode())
     for package in ("autograder", "infra"):
         for file in evidence.files(CODE / package):
             digest.update(file.read_bytes())
-    return Journal(folder / f"{lab.id}.jsonl", digest.hexdigest())
+    path = folder / f"{lab.id}.jsonl"
+    if afresh:
+        path.unlink(missing_ok=True)
+    return Journal(path, digest.hexdigest())
 
 
 def _name(task: Task) -> str:

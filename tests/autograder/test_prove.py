@@ -178,7 +178,10 @@ def test_a_journal_of_another_lab_grader_or_cloud_is_not_believed(course, edit, 
         one = trial(course.lab("sum-up"), rig)
         rig.journal = journal(one.lab, rig, tmp_path)
         starter(one)
+        left = (tmp_path / "sum-up.jsonl").read_bytes()
         assert len(journal(one.lab, rig, tmp_path)) == 1
+        assert not journal(one.lab, rig, tmp_path, afresh=True)
+        (tmp_path / "sum-up.jsonl").write_bytes(left)
         rig.journal.path = tmp_path / "sum-up.jsonl" / "no folder"
         solutions(one, 2)  # nothing can be kept: the proof goes on
         assert one.wrong == []
