@@ -185,6 +185,10 @@ class Bench:
         if self.box is not None:
             self.count(self.box)
 
+    def spent(self) -> float:
+        """Return the CPU seconds that all sandboxes have used until now."""
+        return self.cpu + (self.box.spent() if self.box is not None else 0.0)
+
     def count(self, box: Box) -> None:
         """Close a sandbox and add up what it used."""
         usage = box.close()
@@ -254,16 +258,13 @@ def _judge(
     bench: Bench, one: Check, seeds: Sequence[int], before: Mapping[str, CheckResult]
 ) -> CheckResult:
     """Run one check on its seeds; stop at the first that does not pass."""
-    start, used = time.process_time(), bench.cpu
-    missing = [n for n in one.after if before[n].verdict is not Verdict.PASSED]
-    if missing:
-        ends = [(Verdict.BLOCKED, f"waits for {missing[0]}", "")]
-    else:
-        ends = []
-        for seed in seeds if one.points else seeds[:1]:
-            ends.append(_once(bench, one, seed))
-            if ends[-1][0] is not Verdict.PASSED:
-                break
+    start, used = time.process_time(), bench.spent()
+    lacks = [n for n in one.after if before[n].verdict is not Verdict.PASSED]
+    ends = [(Verdict.BLOCKED, f"waits for {name}", "") for name in lacks[:1]]
+    for seed in seeds if one.points else seeds[:1]:
+        if ends and ends[-1][0] is not Verdict.PASSED:
+            break
+        ends.append(_once(bench, one, seed))
     bench.part()
     verdict = worst([end[0] for end in ends])
     message, detail = next((e[1], e[2]) for e in ends if e[0] is verdict)
@@ -271,8 +272,8 @@ def _judge(
         name=one.name, claim=one.claim, points=one.points, observes=one.observes, must=one.must,
         after=one.after, verdict=verdict, message=plain.text(message)[:MAX_MESSAGE],
         detail="" if bench.sealed else plain.text(detail), seeds=tuple(e[0] for e in ends),
-        timeline=() if missing else bench.timeline.told(bench.sealed),
-        cpu=round(time.process_time() - start + bench.cpu - used, 4),
+        timeline=() if lacks else bench.timeline.told(bench.sealed),
+        cpu=round(time.process_time() - start + bench.spent() - used, 4),
     )  # fmt: skip
 
 

@@ -57,6 +57,7 @@ class Rig:
         self.lock = threading.Lock()
         self.cpu = 0.0
         self.took: dict[str, float] = {}
+        self.whole = 0.0
 
     def __enter__(self) -> Self:
         self.court = self.stack.enter_context(Court(self.lab, self.mode))
@@ -103,7 +104,6 @@ class Rig:
 
         def tell(one: CheckResult) -> None:
             seen.append(one)
-            self._note(one)
             if task.until_failure and one.verdict not in (Verdict.PASSED, Verdict.UNGRADED):
                 raise Enough
 
@@ -114,15 +114,21 @@ class Rig:
         except Enough:
             result = self.court.ungraded(self._job(task), "")
             result = _with(result, tuple(seen))
-        with self.lock:
-            self.cpu += result.cpu or sum(c.cpu for c in seen)
+        self._note(result)
         return result
 
-    def _note(self, one: CheckResult) -> None:
-        """Remember what CPU a check that passed took at least: it orders checks, bounds mutants."""
-        if one.verdict is Verdict.PASSED:
-            with self.lock:
-                self.took[one.name] = min(one.cpu, self.took.get(one.name, one.cpu))
+    def _note(self, result: LabResult) -> None:
+        """Remember what CPU checks that passed took at least, and the dearest right submission.
+
+        The first orders checks, the second bounds mutants.
+        """
+        with self.lock:
+            self.cpu += result.cpu or sum(c.cpu for c in result.checks)
+            for one in result.checks:
+                if one.verdict is Verdict.PASSED:
+                    self.took[one.name] = min(one.cpu, self.took.get(one.name, one.cpu))
+            if all(c.verdict in (Verdict.PASSED, Verdict.SKIPPED) for c in result.checks):
+                self.whole = max(self.whole, result.cpu)
 
     def _job(self, task: Task) -> Job:
         lab, names = self.lab, list(self.checks)

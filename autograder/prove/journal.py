@@ -78,10 +78,7 @@ class Resumed(Rig):
             if self.journal is not None and not known.ungraded:
                 self.journal.add(task, known)
             return known
-        with self.lock:
-            self.cpu += known.cpu or sum(c.cpu for c in known.checks)
-        for check in known.checks:
-            self._note(check)
+        self._note(known)
         return known
 
 

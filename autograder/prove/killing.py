@@ -49,7 +49,7 @@ def killed_among(one: Trial, made: Sequence[Mutant]) -> list[bool]:
     Where learners get different work (`desks` in mistakes.toml), a mutant meets that of several.
     """
     rounds = list(_rounds(one))
-    limit = 10 + 4 * sum(one.rig.took.values())
+    limit = 10 + 4 * one.rig.whole
 
     def dead(mutant: Mutant) -> bool:
         files = one.files({**one.texts, mutant.file: mutant.text})

@@ -116,10 +116,13 @@ def test_whatever_ends_the_process_ends_in_a_verdict(verdicts, name):
 
 def test_an_endless_loop_ends_by_cpu_and_leaves_the_other_checks_alone(verdicts):
     checks = TOTAL.replace('after="adds"', "")
-    found, _ = verdicts(
+    found, result = verdicts(
         "def total(x):\n    while len(x) > 2: pass\n    return int(x.sum())", checks=checks
     )
     assert found == [Verdict.CRASHED, Verdict.PASSED]
+    endless, short = (one.cpu for one in result.checks)
+    assert 0.5 < endless <= result.cpu
+    assert short < endless / 4
 
 
 LIES = {
