@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,11 +93,15 @@ def current(table: Table, lab: Lab) -> bool:
     return known is not None and known.engine == ENGINE and known.key == key(lab)
 
 
-def key(lab: Lab) -> str:
-    """Return a hash of what the lab's verdicts depend on: files, pins and its part of larkmoor."""
+def key(lab: Lab, but: Sequence[Path] = ()) -> str:
+    """Return a hash of what the lab's verdicts depend on: files, pins and its part of larkmoor.
+
+    but: files of the lab that are left out.
+    """
     digest = hashlib.sha256()
     root = lab.course.root
-    for file in (*files(lab.folder), *files(lab.solution), *world(lab)):
+    parts = (*files(lab.folder), *files(lab.solution), *world(lab))
+    for file in (one for one in parts if one not in but):
         digest.update(f"{file.relative_to(root)}\0".encode() + file.read_bytes() + b"\0")
     digest.update("\n".join(pins(lab)).encode())
     return digest.hexdigest()[:16]

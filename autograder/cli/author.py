@@ -96,7 +96,8 @@ def prove(labs: tuple[str, ...], everything: bool, repeat: int | None, as_json: 
 
     Proves wholly what is new or changed and spot-checks the rest; what is found goes to
     labs/prove.json. Drafts of course.toml are proven when they are named. A whole proof that was
-    cut off goes on where it stopped. Exit 1 when something does not hold.
+    cut off goes on where it stopped, and so does one after its mistakes were changed. Exit 1
+    when something does not hold.
     """
     from autograder.manifest import load_course
 
@@ -153,9 +154,10 @@ def _prove(lab: Lab, everything: bool, repeat: int | None, quiet: bool) -> list[
             folder = Desk(lab.course).private / "prove"
             rig.journal = begun = work.journal(lab, rig, folder, afresh=everything)
             if begun:
-                tell(f"going on after {len(begun)} submissions of a proof that was cut off")
+                tell(f"going on after {len(begun)} submissions of the last proof (--all: anew)")
             _keep(lab, work.prove(one))
-            begun.end()
+            if not one.wrong:
+                begun.end()
     return one.wrong
 
 

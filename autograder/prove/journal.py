@@ -1,7 +1,7 @@
-"""What a whole proof has judged so far, on disk: one that was cut off goes on where it stopped.
+"""What a whole proof has judged, on disk: one that was cut off or does not hold goes on from it.
 
 A line a submission, written when it is judged; a line that a kill cut in two is left out. What was
-judged with other files, another grader or another emulated cloud is forgotten.
+judged by other checks, another grader or in another emulated cloud is forgotten.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Line(msgspec.Struct, kw_only=True):
 
 
 class Journal:
-    """The results of one proof that has not finished."""
+    """The results of one proof that does not hold yet."""
 
     def __init__(self, path: Path, of: str) -> None:
         self.path, self.of = path, of
@@ -52,7 +52,8 @@ class Journal:
         return self.results.get(_name(task))
 
     def end(self) -> None:
-        """Forget everything: the proof has finished, whatever it found."""
+        """Forget everything."""
+        self.results.clear()
         self.path.unlink(missing_ok=True)
 
     def _lines(self) -> list[tuple[str, LabResult]]:
@@ -85,16 +86,19 @@ class Resumed(Rig):
 def journal(lab: Lab, rig: Rig, folder: Path, *, afresh: bool = False) -> Journal:
     """Return what an earlier proof of just this lab left in a folder: mode and layers alike.
 
+    Its mistakes may have changed: a task holds the files that it is about.
     afresh: what was left is thrown away, as for `--all`, which believes nothing.
     """
-    digest = hashlib.sha256(repr((evidence.key(lab), ENGINE, rig.mode, rig.layers)).encode())
+    of = evidence.key(lab, but=[lab.solution / "mistakes.toml"])
+    digest = hashlib.sha256(repr((of, ENGINE, rig.mode, rig.layers)).encode())
     for package in ("autograder", "infra"):
         for file in evidence.files(CODE / package):
             digest.update(file.read_bytes())
     path = folder / f"{lab.id}.jsonl"
-    if afresh:
-        path.unlink(missing_ok=True)
-    return Journal(path, digest.hexdigest())
+    begun = Journal(path, digest.hexdigest())
+    if afresh or not begun:
+        begun.end()
+    return begun
 
 
 def _name(task: Task) -> str:

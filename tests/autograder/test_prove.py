@@ -173,6 +173,26 @@ def test_a_proof_that_was_killed_goes_on_and_finds_the_same(course, edit, monkey
     assert msgspec.structs.replace(again, cpu=resumed.cpu) == resumed
 
 
+def test_a_proof_goes_on_after_its_mistakes_were_changed(course, edit, monkeypatch):
+    """The wrong mistake is judged anew, and what liars recorded; nothing else."""
+    monkeypatch.chdir(course.root)
+    monkeypatch.setattr("autograder.prove.prove.__defaults__", (0, 4))
+    judged, judge = [], Rig._judge
+    monkeypatch.setattr(Rig, "_judge", lambda rig, task: judged.append(task) or judge(rig, task))
+    edit(MISTAKES, "weights >= limit", "np.greater(weights, limit)")
+    done = CliRunner().invoke(command, ["sum-up"])
+    assert done.exit_code == 1
+    assert "is not caught by" in done.output
+    before = len(judged)
+    edit(MISTAKES, "np.greater(weights, limit)", "weights >= limit")
+    done = CliRunner().invoke(command, ["sum-up"])
+    assert done.exit_code == 0, done.output
+    lies = {name for name in (task.name for task in judged[before:]) if "lab.py-" in name}
+    new = {task.name for task in judged[before:]} - lies
+    assert new == {"sends back what is exactly at the limit"}
+    assert not (course.root / "work" / ".state" / "prove" / "sum-up.jsonl").exists()
+
+
 def test_a_journal_of_another_lab_grader_or_cloud_is_not_believed(course, edit, tmp_path):
     with open_rig(course.lab("sum-up")) as rig:
         one = trial(course.lab("sum-up"), rig)
