@@ -31,6 +31,7 @@ from autograder.chambers import Chambers
 from autograder.errors import GraderError, SubmissionError
 from autograder.lent import Lent
 from autograder.manifest import Lab, load_course
+from autograder.plain import Stream
 from autograder.rooms import Boxes
 from autograder.sandbox import Box, Limits, confine, linux
 from autograder.sandbox.limits import GATHERED, QUIET
@@ -261,6 +262,7 @@ def _sit(
 ) -> NoReturn:
     """Judge one submission in this fork, and end."""
     status = 1
+    sys.stderr = Stream(sys.stderr)  # a lab may tell what a learner's program said
     try:
         _bound(loaded.limits.cpu)
         close_in(slot=head["job"]["slot"])

@@ -10,7 +10,7 @@ import base64
 import io
 import re
 import warnings
-from typing import Any
+from typing import Any, TextIO
 
 MAX_TEXT = 64 << 10
 MAX_PIXELS, MAX_ALL_PIXELS = 4_000_000, 60_000_000  # of one picture, of all
@@ -62,6 +62,21 @@ def text(value: Any) -> str:
     """Return text without terminal escapes and control characters, cut to a bound."""
     plain = value if type(value) is str else ""
     return CONTROL.sub("", plain[:MAX_TEXT]).encode("utf-8", "replace").decode()
+
+
+class Stream(io.TextIOBase):
+    """A text stream that passes on what is written without what a terminal would obey."""
+
+    def __init__(self, to: TextIO) -> None:
+        self.to = to
+
+    def write(self, value: str) -> int:
+        """Write text; at most `MAX_TEXT` of it."""
+        self.to.write(text(value))
+        return len(value)
+
+    def flush(self) -> None:
+        self.to.flush()
 
 
 def png(value: Any, left: list[int]) -> str:

@@ -156,6 +156,17 @@ def court(tmp_path):
     return sit
 
 
+def test_what_a_lab_tells_of_a_program_commands_no_terminal(court, boxes, capfd):
+    tells = TOTAL.replace(
+        "    assert", "    print(work.call('total', [1, 2]), file=__import__('sys').stderr)\n    assert", 1
+    )
+    with court(tells) as judged:
+        judged(boxes, "def total(x): return '\\x1b]0;mine\\x07\\x1b[2Jall\\rfull marks'")
+    said = capfd.readouterr().err
+    assert "full marks" in said
+    assert not set(said) & {"\x1b", "\x07", "\r"}
+
+
 def test_an_answer_that_broadcasts_beyond_the_judges_memory_fails(court, boxes):
     with court() as judged:
         result = judged(
