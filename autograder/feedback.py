@@ -19,7 +19,7 @@ from autograder.ratings import Rating
 from autograder.strip import STYLE as STRIP
 from autograder.strip import strip
 from autograder.verdict import CheckResult, LabResult, Verdict
-from autograder.webpage import Markup, escaped, facts, folded, table
+from autograder.webpage import Markup, escaped, facts, folded, prose, table
 from autograder.webpage import page as whole
 
 SIGN = {
@@ -105,7 +105,7 @@ def _begin(lab: Lab, result: LabResult) -> str:
     where = f" It belongs to the sitting “{escaped(sitting)}”." if sitting else ""
     return (
         f'<section class="first"><h2>Begin here</h2><p><a href="#{escaped(one.name)}">'
-        f"{escaped(one.claim)}</a>{where}</p></section>"
+        f"{prose(one.claim)}</a>{where}</p></section>"
     )
 
 
@@ -128,12 +128,12 @@ def _check(lab: Lab, result: LabResult, one: CheckResult) -> str:
     points = f", {one.earned:g} of {one.points:g} points" if one.points else ""
     must = ", needed to pass the lab" if one.must else ""
     parts = [
-        f'<div class="check {one.verdict}" id="{escaped(one.name)}"><h3>{escaped(one.claim)}</h3>',
+        f'<div class="check {one.verdict}" id="{escaped(one.name)}"><h3>{prose(one.claim)}</h3>',
         f'<p><span class="verdict {one.verdict}"><span aria-hidden="true">{sign}</span> {word}'
         f"</span><span>{points}{must}</span></p>",
     ]
     if one.message and one.verdict not in (Verdict.PASSED, Verdict.TODO, Verdict.BLOCKED):
-        parts.append(f"<p>{escaped(one.message)}</p>")
+        parts.append(f"<p>{prose(one.message)}</p>")
     if one.detail and result.epoch == "desk":
         parts.append(f"<pre>{escaped(one.detail[:MAX_OUTPUT])}</pre>")
     if one.timeline:
@@ -147,10 +147,10 @@ def _next(lab: Lab, result: LabResult, one: CheckResult) -> str:
     """Say where to look next: the first rungs of the check's hints, and its sitting."""
     if one.verdict is Verdict.BLOCKED:
         claims = {c.name: c.claim for c in result.checks}
-        waits = " and ".join(f"“{escaped(claims.get(n, n).rstrip('.'))}”" for n in one.after)
+        waits = " and ".join(f"“{prose(claims.get(n, n).rstrip('.'))}”" for n in one.after)
         return f'<p class="soft">It builds on {waits}.</p>' if waits else ""
     rungs = lab.file.hints.get(one.name, ())
-    hints = "".join(f"<li>{escaped(text)}</li>" for text in rungs[:RUNGS])
+    hints = "".join(f"<li>{prose(text)}</li>" for text in rungs[:RUNGS])
     sitting = _sitting(lab, result, one.name)
     stop = "" if sitting.endswith(("?", "!")) else "."
     where = f" Sitting: {escaped(sitting)}{stop}" if sitting else ""

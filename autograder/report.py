@@ -13,7 +13,7 @@ from autograder import charts, measures
 from autograder.ratings import Agreement, Rating, agreements
 from autograder.tally import AS_GRADED, Final, Row, Tally, tallies
 from autograder.verdict import WORST_FIRST, LabResult, Verdict
-from autograder.webpage import Markup, escaped, facts, figure, folded, table
+from autograder.webpage import Markup, escaped, facts, figure, folded, prose, table
 from autograder.webpage import page as whole
 
 EACH = 60  # learners up to whom the map and the table have a row for each
@@ -133,7 +133,7 @@ def _checks(one: Tally) -> str:
         told = "undefined" if value is None else f"{value:.2f}"
         passed = end[Verdict.PASSED] / max(end.total(), 1)
         name = f"{column.claim}{' (must)' * column.must}"
-        rows.append((name, column.points, f"{passed:.0%}", told, rest))
+        rows.append((Markup(prose(name)), column.points, f"{passed:.0%}", told, rest))
     behind = table("Checks", ("Check", "Points", "Passed", "Tells apart", "Others"), rows, "-nnn")
     few = f" With fewer than {FEW} learners these figures move with every one." * (
         len(one.learners) < FEW
@@ -151,7 +151,7 @@ def _checks(one: Tally) -> str:
 
 def _said(one: Tally) -> str:
     rows = [
-        (column.name, message, count)
+        (column.name, Markup(prose(message)), count)
         for column in one.columns
         for message, count in column.said.most_common(3)
     ]

@@ -5,6 +5,7 @@ Texts in, HTML out. Whatever comes from outside goes through `escaped`; knows no
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -14,6 +15,7 @@ CSP = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none';"
     " form-action 'none'"
 )
+CODE = re.compile(r"`([^`\n]+)`")
 STYLE = """
 :root { color-scheme: light dark; --ink: #1d1626; --soft: #544a5e; --line: #d9d2e0; --page: #fff;
   --desk: #f5f2f8; --gorse: #ffcb1f; --link: #76257c; --bar: #3a5fa8; --second: #a1330f;
@@ -61,6 +63,11 @@ figure svg { width: 100%; min-width: 34rem; height: auto; display: block; }
 def escaped(value: str) -> str:
     """Return text as HTML: no control characters, nothing that could be markup."""
     return escape(text(value), quote=True)
+
+
+def prose(value: str) -> str:
+    """Return a course's sentence as HTML: like `escaped`, and what stands in backticks is code."""
+    return CODE.sub(r"<code>\1</code>", escaped(value))
 
 
 def page(title: str, head: str, body: str, style: str = "", foot: str = "") -> str:

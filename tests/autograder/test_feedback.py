@@ -84,6 +84,12 @@ def test_a_sitting_ends_with_one_mark(lab, title, shown):
     assert f"Sitting: {shown} More:" in said
 
 
+def test_what_stands_in_backticks_is_code_and_cannot_be_markup(lab):
+    told = result(F, message="what does `x <b>` say, and `y`? `")
+    shown = feedback.page(lab, told)
+    assert "what does <code>x &lt;b&gt;</code> say, and <code>y</code>? `" in shown
+
+
 def test_what_passed_has_no_hint(lab):
     said = offline(feedback.page(lab, result(P, P, P))).said
     assert "Passed." in said
