@@ -67,9 +67,17 @@ def morning(seed: int) -> pd.DataFrame:
 
 @fixture
 def shipped(seed: int, rng: np.random.Generator) -> larkmoor.Export:
-    """Another export, and what a perfect cleaner makes of it."""
+    """Another export, and what a perfect cleaner makes of it.
+
+    Its lightest parcel was sent in grams, its heaviest in kilograms: 100 and 30.
+    """
     start = f"2026-{rng.integers(1, 10):02d}"
-    return larkmoor.export(masked(larkmoor.parcels(seed, 6_000, start, 3), seed), seed)
+    made = larkmoor.export(masked(larkmoor.parcels(seed, 6_000, start, 3), seed), seed)
+    for number, sent, kilograms in zip(rng.permutation(6_000), (100, 30), (0.1, 30), strict=False):
+        parcel = made.clean["parcel"].iloc[number]
+        made.raw.loc[made.raw["parcel"] == parcel, "weight_kg"] = sent
+        made.clean.loc[made.clean["parcel"] == parcel, "weight_kg"] = kilograms
+    return made
 
 
 @fixture
@@ -82,8 +90,15 @@ def months(seed: int, rng: np.random.Generator) -> pd.DataFrame:
 
 @fixture
 def past(seed: int) -> pd.DataFrame:
-    """The clean parcels of 2025 of a world the learner has not seen."""
-    return masked(larkmoor.parcels(seed, 48_000), seed)
+    """2025 of a world the learner has not seen, clean: scales and stations were silent at times."""
+    return larkmoor.export(masked(larkmoor.parcels(seed, 48_000), seed), seed).clean
+
+
+@fixture
+def pasts(past: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A quarter of that year and a sixth of it, whole consignments, none of them in both."""
+    number = past["consignment"] % 12
+    return past[number < 3], past[number > 9]
 
 
 @fixture
@@ -101,39 +116,80 @@ def costs() -> Costs:
 
 @fixture
 def other_costs(rng: np.random.Generator) -> list[Costs]:
-    """Three other matrices: late is dear; the early van hardly helps; vans are scarce."""
-    scale = rng.integers(8, 13, 3) / 10
-    plain = (
-        {"keep_ontime": 1.0, "keep_late": 14.0, "move_ontime": 1.8, "move_late": 4.0},
-        {"keep_ontime": 0.0, "keep_late": 36.0, "move_ontime": 4.5, "move_late": 27.0},
-        {"keep_ontime": 0.0, "keep_late": 6.0, "move_ontime": 3.0, "move_late": 4.0},
-    )
+    """Five other matrices, each number drawn.
+
+    Late is dear; the early van hardly helps; vans are scarce; moving pays for no parcel, for all.
+    """
     return [
-        {k: round(v * float(by), 2) for k, v in one.items()}
-        for one, by in zip(plain, scale, strict=True)
+        _matrix(rng, (1.5, 2.5), (14, 18), (0.8, 1.4), (7, 10)),
+        _matrix(rng, (0, 1), (28, 40), (3, 6), (7, 12)),
+        _matrix(rng, (0, 1), (5, 8), (2, 3.5), (1.5, 3)),
+        _matrix(rng, (0, 1), (5, 8), (1, 2), (-4, -2.5)),
+        _matrix(rng, (2, 3), (5, 8), (-1.5, -0.8), (1, 2)),
     ]
+
+
+def _matrix(rng: np.random.Generator, *ranges: tuple[float, float]) -> Costs:
+    """Draw what keeping costs, on time and late, what moving wastes, and what it saves."""
+    ontime, late, wasted, saved = (float(rng.uniform(*one)) for one in ranges)
+    costs = {"keep_ontime": ontime, "keep_late": late}
+    costs |= {"move_ontime": ontime + wasted, "move_late": late - saved}
+    return {name: round(euros, 2) for name, euros in costs.items()}
+
+
+class Disguises(NamedTuple):
+    """The month, odd rows and all, as the morning's screen shows it, in other dresses, in parts.
+
+    `opened`: the parcels of two depots that nobody has heard of; `silent`: those of silent
+    stations, five days in each region.
+    """
+
+    screen: pd.DataFrame
+    dresses: list[pd.DataFrame]
+    parts: list[pd.DataFrame]
+    opened: np.ndarray
+    silent: np.ndarray
 
 
 @fixture
-def disguises(month: Month, past: pd.DataFrame, rng: np.random.Generator) -> list[pd.DataFrame]:
-    """The month, odd rows and all, in seven dresses that tell the same about every parcel.
+def disguises(month: Month, past: pd.DataFrame, rng: np.random.Generator) -> Disguises:
+    """The month in dresses and parts that tell the same about every parcel.
 
-    Three carry columns of later days, as the screen shows them and borrowed from strangers twice;
-    one has them under other names, one only what is known. The last two hold a part of it: the
-    3,000 accepted under the greatest load, and those in silence and in storm.
+    Two dresses carry columns of later days, borrowed from strangers; one has them under other
+    names, one only what is known; each is worn by 2,000 parcels in an order of its own. The parts
+    are 1,000 accepted under the greatest load, 1,000 in silence, a depot, ten parcels, and two
+    that come alone, one from a new depot.
     """
-    bare = month.parcels.copy()
-    bare.loc[rng.permutation(len(bare))[:300], "depot"] = "Z0Z"
-    silent = (bare["region"] == bare["region"].iloc[0]) & (bare["accepted"].dt.day <= 9)
-    bare[WEATHER] = bare[WEATHER].astype(float).mask(silent)
+    bare, family = month.parcels.copy(), month.parcels["consignment"].to_numpy()
+    opened = np.isin(family, rng.permutation(np.unique(family))[::16])
+    bare.loc[opened, "depot"] = np.where(family[opened] % 2 == 0, "A0A", "L0L")
+    silent = _silent(bare, rng)
+    bare[WEATHER] = bare[WEATHER].astype(float).mask(pd.Series(silent))
+    bare.loc[rng.random(len(bare)) < 0.02, "weight_kg"] = np.nan
     screen = bare.assign(eta_shift_min=0, scans=1, attempts=0, delivered=pd.NaT, claim=False)
-    borrowed = [_borrow(bare, past, rng), _borrow(bare, past, rng)]
-    renamed = borrowed[0].rename(columns={name: f"after_{name}" for name in AFTERWARDS})
+    worn = [bare.iloc[rng.permutation(len(bare))[:2000]] for _ in range(4)]
+    dresses = [_borrow(one, past, rng) for one in worn[:3]] + worn[3:]
+    dresses[2] = dresses[2].rename(columns={name: f"after_{name}" for name in AFTERWARDS})
+    return Disguises(screen, dresses, _parts(screen, opened, rng), opened, silent)
+
+
+def _silent(parcels: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
+    """Tell which parcels had a silent station: five days in each region."""
+    day, regions = parcels["accepted"].dt.day, sorted(parcels["region"].unique())
+    first = parcels["region"].map({name: int(rng.integers(1, 28)) for name in regions})
+    return ((day >= first) & (day < first + 5)).to_numpy()
+
+
+def _parts(screen: pd.DataFrame, opened: np.ndarray, rng: np.random.Generator) -> list:
+    """Cut the month: 1,000 parcels twice, one known depot, ten parcels, two alone."""
     parts = [
-        bare.sort_values(name, ascending=False, na_position="first", kind="stable")[:3000]
+        screen.sort_values(name, ascending=False, na_position="first", kind="stable")[:1000]
         for name in ("load_pct", "wind_ms")
     ]
-    return [screen, *borrowed, renamed, bare, *parts]
+    depot = rng.choice(screen["depot"][~opened].unique())
+    some = rng.permutation(len(screen))[:10]
+    rows = [some, some[:1], np.flatnonzero(opened)[:1]]
+    return [*parts, screen[screen["depot"] == depot], *(screen.iloc[one] for one in rows)]
 
 
 def _borrow(bare: pd.DataFrame, past: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:

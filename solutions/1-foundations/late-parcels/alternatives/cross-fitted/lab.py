@@ -98,7 +98,7 @@ def risk(model: dict, parcels: pd.DataFrame) -> np.ndarray:
 
 def decide(model: dict, parcels: pd.DataFrame, costs: dict[str, float]) -> np.ndarray:
     """Return which parcels to move: those above the cut that was cheapest over the year."""
-    cuts = np.linspace(0.02, 0.9, 89)
+    cuts = np.linspace(-0.04, 1.04, 109)
     keep = np.where(model["late"], costs["keep_late"], costs["keep_ontime"])
     move = np.where(model["late"], costs["move_late"], costs["move_ontime"])
     paid = [np.where(model["said"] > cut, move, keep).mean() for cut in cuts]
