@@ -244,7 +244,7 @@ def pipeline(model: object) -> Pipeline:
 
 def candidates() -> dict[str, Pipeline]:
     """Return fresh candidates by name."""
-    forest = RandomForestClassifier(12, random_state=0)
+    forest = RandomForestClassifier(8, random_state=0)
     boosting = HistGradientBoostingClassifier(
         max_iter=120,
         learning_rate=0.06,
