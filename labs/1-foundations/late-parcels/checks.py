@@ -110,19 +110,20 @@ def beats_the_rule_of_thumb(work, past, month, costs):
 def moves_with_the_costs(work, past, month, disguises, costs, other_costs):
     """Scores are chances, and with five other cost matrices decisions are nearly the best.
 
-    n = 10,000. In ten bands of the score, its mean is off the true chance by less than 0.08 on
-    average (three references in 24 worlds: 0.045 at most, spread 0.004). For new depots
-    (n = 600) the mean score is between a third and three times the true chance (0.60 to 1.11,
-    spread 0.11), under silent stations (n = 1,600) between a fifth and five times (0.51 to 1.19,
-    spread 0.16). A decision costs at most 5 % more than the best of 200 thresholds on the learner's
-    scores (1.1 %), and 10 % more than that of somebody who knows the chances (3.6 %, spread 0.9 %).
-    By normal tails each fails by chance less than once in 10,000.
+    n = 10,000. In ten bands of the score, its mean is off the true chance by less than 0.12 on
+    average (three references in 24 worlds: 0.045 at most, spread 0.004; the forest: 0.09; answers
+    of 0 or 1: 0.15 at least). For new depots (n = 600) the mean score is between a third and three
+    times the true chance (0.60 to 1.11, spread 0.11), under silent stations (n = 1,600) between a
+    fifth and five times (0.51 to 1.19, spread 0.16). A decision costs at most 8 % more than the
+    best of 200 thresholds on the learner's scores (1.1 %), and 25 % more than that of somebody who
+    knows the chances (3.6 %, spread 0.9 %). By normal tails each fails by chance less than once in
+    10,000.
     """
     model = work.train(past)
     scores = _scores(work.risk(model, month.parcels), month)
     alike = min(month.cost(np.full(len(scores), moved), costs) for moved in (True, False))
     assert _best(scores, month, costs) < 0.97 * alike, "scores that no decision can use"
-    assert _astray(scores, month) < 0.08, "of the parcels that you give 0.3, how many are late?"
+    assert _astray(scores, month) < 0.12, "of the parcels that you give 0.3, how many are late?"
     odd = _scores(work.risk(model, disguises.screen), month)
     new, silent = (
         odd[rows].mean() / month.chance[rows].mean()
@@ -132,7 +133,7 @@ def moves_with_the_costs(work, past, month, disguises, costs, other_costs):
     assert 1 / 5 < silent < 5, "is nothing late while a station is silent, or everything?"
     for other in other_costs:
         moved = _decisions(work.decide(model, month.parcels, other), month.parcels)
-        allowed = min(1.05 * _best(scores, month, other), 1.10 * month.best(other))
+        allowed = min(1.08 * _best(scores, month, other), 1.25 * month.best(other))
         assert month.cost(moved, other) <= allowed, "from which risk does moving pay, if ever?"
 
 
