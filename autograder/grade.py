@@ -7,7 +7,6 @@ happens into a verdict.
 from __future__ import annotations
 
 import importlib.util
-import json
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -38,7 +37,6 @@ from autograder.values import MAX_DECODED
 from autograder.verdict import CheckResult, LabResult, Verdict, worst
 
 MAX_MESSAGE = 600
-MAX_OUTPUTS = 6 << 20  # bytes of all cells; a result, in which they are escaped, may have 16 MB
 HUNG = 60  # seconds for each further sandbox of work that did not end in one: others wait too
 SHAPE = "the answer does not have the expected form"
 
@@ -109,6 +107,7 @@ class Bench:
     last: bool = False  # nothing comes after this check: it needs no fork of its own
     outputs: list[list[dict[str, Any]]] = field(default_factory=list)
     cpu: float = 0.0
+    told: float = 0.0  # of this, and of what the open sandbox used, `spent` has told so much
     peak: int = 0
     killed: str = ""
     hung: bool = False
@@ -160,6 +159,7 @@ class Bench:
             self.threaded = type(threads) is not int or threads != 1
         except LearnerError as error:
             self.base_error = error
+        self.spent()  # by no check
 
     def started(self) -> tuple[Session, dict[str, Any]]:
         """Load the learner's code in a new process; return the session and what it told."""
@@ -186,8 +186,9 @@ class Bench:
             self.count(self.box)
 
     def spent(self) -> float:
-        """Return the CPU seconds that all sandboxes have used until now."""
-        return self.cpu + (self.box.spent() if self.box is not None else 0.0)
+        """Return the CPU seconds that sandboxes have used since this was asked last."""
+        before, self.told = self.told, self.cpu + (self.box.spent() if self.box else 0.0)
+        return self.told - before
 
     def count(self, box: Box) -> None:
         """Close a sandbox and add up what it used."""
@@ -230,18 +231,8 @@ def grade(
     return LabResult(
         lab=lab.id, version=lab.version, learner=submission.learner, submission=submission.hash,
         epoch=epoch, mode=mode, layers=layers, checks=tuple(results.values()), cpu=bench.cpu,
-        peak=bench.peak, killed=bench.killed, outputs=_outputs(bench.outputs),
+        peak=bench.peak, killed=bench.killed, outputs=plain.texts(bench.outputs),
     )  # fmt: skip
-
-
-def _outputs(cells: list[list[dict[str, Any]]]) -> tuple[str, ...]:
-    """Return the outputs of each cell as JSON text; cells beyond `MAX_OUTPUTS` have none."""
-    texts, left = [], MAX_OUTPUTS
-    for cell in cells:
-        text = json.dumps(cell, ensure_ascii=False)
-        left -= len(text.encode())
-        texts.append(text if left >= 0 else "[]")
-    return tuple(texts)
 
 
 def _chosen(checks: Mapping[str, Check], only: Sequence[str]) -> list[Check]:
@@ -258,7 +249,7 @@ def _judge(
     bench: Bench, one: Check, seeds: Sequence[int], before: Mapping[str, CheckResult]
 ) -> CheckResult:
     """Run one check on its seeds; stop at the first that does not pass."""
-    start, used = time.process_time(), bench.spent()
+    start = time.process_time()
     lacks = [n for n in one.after if before[n].verdict is not Verdict.PASSED]
     ends = [(Verdict.BLOCKED, f"waits for {name}", "") for name in lacks[:1]]
     for seed in seeds if one.points else seeds[:1]:
@@ -273,7 +264,7 @@ def _judge(
         after=one.after, verdict=verdict, message=plain.text(message)[:MAX_MESSAGE],
         detail="" if bench.sealed else plain.text(detail), seeds=tuple(e[0] for e in ends),
         timeline=() if lacks else bench.timeline.told(bench.sealed),
-        cpu=round(time.process_time() - start + bench.spent() - used, 4),
+        cpu=round(time.process_time() - start + bench.spent(), 4),
     )  # fmt: skip
 
 

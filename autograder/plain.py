@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import re
 import warnings
 from typing import Any, TextIO
 
 MAX_TEXT = 64 << 10
+MAX_OUTPUTS = 6 << 20  # bytes of all cells; a result, in which they are escaped, may have 16 MB
 MAX_PIXELS, MAX_ALL_PIXELS = 4_000_000, 60_000_000  # of one picture, of all
 CONTROL = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]|\x1b\[[0-9;?]*[A-Za-z]"
@@ -26,6 +28,16 @@ def outputs(cells: Any) -> list[list[dict[str, Any]]]:
         [kept for item in _list(cell)[:200] if (kept := _output(item, left))]
         for cell in _list(cells)
     ]
+
+
+def texts(cells: list[list[dict[str, Any]]]) -> tuple[str, ...]:
+    """Return the outputs of each cell as JSON text; cells beyond `MAX_OUTPUTS` have none."""
+    found, left = [], MAX_OUTPUTS
+    for cell in cells:
+        one = json.dumps(cell, ensure_ascii=False)
+        left -= len(one.encode())
+        found.append(one if left >= 0 else "[]")
+    return tuple(found)
 
 
 def _list(value: Any) -> list[Any]:

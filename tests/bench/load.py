@@ -8,13 +8,14 @@ nothing may be left running. Exit code 0 when that holds, 1 when not.
 
 from __future__ import annotations
 
-import csv
 import resource
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from autograder.verdict import LabResult
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "autograder"))
@@ -56,19 +57,21 @@ def main(size: int) -> int:
         (folder / "cohort.toml").write_text(f'secret = "{"ab" * 32}"\n')
         (folder / "cohort.toml").chmod(0o600)
         start = time.monotonic()
-        done = subprocess.Popen([*LADDER, "grade", "submitted"], cwd=folder, start_new_session=True)
-        done.wait()
+        command = [*LADDER, "grade", "submitted", "--json"]
+        done = subprocess.Popen(
+            command, cwd=folder, stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
+        said = done.communicate()[0]
         wall = time.monotonic() - start
-        table = (folder / "graded" / "grades.csv").read_text().splitlines()
-    rows = list(csv.DictReader(table))
+    rows = [LabResult.from_json(line.encode()) for line in said.splitlines() if line[:1] == "{"]
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = used.ru_utime + used.ru_stime
     print(f"{len(rows)} submissions, {cpu / size:.2f} CPU-s and {wall / size:.2f} s each")
-    points: dict[str, set[str]] = {}
+    points: dict[str, set[float]] = {}
     for row in rows:
-        points.setdefault(kinds[row["learner"]], set()).add(row["points"])
+        points.setdefault(kinds[row.learner], set()).add(row.points)
     wrong = [f"{kind} earned {earned}" for kind, earned in points.items() if len(earned) > 1]
-    wrong += [f"{row['learner']} was not graded" for row in rows if row["ungraded"] != "False"]
+    wrong += [f"{row.learner} was not graded" for row in rows if row.ungraded]
     wrong += [f"still running: {line}" for line in left_over(done.pid)]
     wrong += [f"exit code {done.returncode}"] * (done.returncode != 0)
     wrong += [f"{size - len(rows)} submissions have no result"] * (len(rows) != size)
