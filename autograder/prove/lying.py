@@ -47,7 +47,7 @@ def _all_lies(
     one: Trial, what: str, made: Mapping[str, Texts], learner: str = LEARNER
 ) -> tuple[float, int]:
     tasks = [Task(name, one.files(texts), learner) for name, texts in made.items()]
-    results = one.rig.judge(tasks)
+    results = one.rig.judge_wrong(tasks)
     best = 0.0
     for name, result in zip(made, results, strict=True):
         if one.sound(f"{what} {name}", [result]) and result.points > SHARE * one.total:
@@ -97,7 +97,7 @@ def _lies_alone(one: Trial, seen: Mapping[str, str], count: int) -> int:
         for f, k in chosen
         if needed[f.key]
     ]  # fmt: skip
-    for task, result in zip(tasks, one.rig.judge(tasks), strict=True):
+    for task, result in zip(tasks, one.rig.judge_wrong(tasks), strict=True):
         gained = [c.name for c in result.checks if c.earned and c.name in task.only]
         if one.sound(f"liar {task.name}", [result]) and gained:
             one.blame(

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from types import SimpleNamespace
 
@@ -171,6 +172,14 @@ def test_a_proof_that_was_killed_goes_on_and_finds_the_same(course, edit, monkey
     again = evidence.read(course.root).labs["sum-up"]
     assert len(judged) - afresh >= afresh + known
     assert msgspec.structs.replace(again, cpu=resumed.cpu) == resumed
+
+
+def test_lies_are_judged_more_at_a_time_than_cores(course, monkeypatch):
+    """All lazy answers meet: what is to earn nothing mostly keeps its checks waiting."""
+    meeting, judge = threading.Barrier(5, timeout=120), Rig._judge
+    monkeypatch.setattr(Rig, "_judge", lambda rig, task: meeting.wait() < 5 and judge(rig, task))
+    one, (share, count) = opened(course, "sum-up", lying.lazies)
+    assert (one.wrong, share, count) == ([], 0, 5)
 
 
 def test_a_proof_goes_on_after_its_mistakes_were_changed(course, edit, monkeypatch):
