@@ -212,7 +212,7 @@ def sheds_what_it_cannot_serve(street, forty, rng):
     assert street.board.holds(at_once), "a place was not given back after a refusal or a failure"
     for line in gone:
         line.close()
-    street.moment()
+    street.moment(port)
     late = [street.send(port, fields) for fields in slow[:at_once]]
     street.ask(port, "GET", "/health")
     street.board.open.set()

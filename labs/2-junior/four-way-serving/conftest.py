@@ -642,9 +642,11 @@ class Street:
         """Return the reply to a question that was sent before."""
         return heard(line)
 
-    def moment(self) -> None:
-        """Leave a service the time to notice that its clients have gone, should it look."""
-        time.sleep(0.3)
+    def moment(self, port: int) -> None:
+        """Leave a service the turns to notice that its clients have gone, should it look."""
+        for _ in range(20):
+            self.ask(port, "GET", "/health")
+            time.sleep(0.02)
 
     def settles(self, port: int) -> bool:
         """Wait until nobody asks the board any more and a place is free."""
