@@ -214,7 +214,7 @@ def sheds_what_it_cannot_serve(street, forty, rng):
         line.close()
     street.moment(port)
     late = [street.send(port, fields) for fields in slow[:at_once]]
-    street.ask(port, "GET", "/health")
+    street.moment(port)
     street.board.open.set()
     statuses = {street.heard(line).status for line in late}
     settled = street.settles(port)

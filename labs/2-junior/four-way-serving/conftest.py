@@ -643,7 +643,7 @@ class Street:
         return heard(line)
 
     def moment(self, port: int) -> None:
-        """Leave a service the turns to notice that its clients have gone, should it look."""
+        """Leave a service the turns to see clients go, should it look, and others come."""
         for _ in range(20):
             self.ask(port, "GET", "/health")
             time.sleep(0.02)
