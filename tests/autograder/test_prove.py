@@ -79,6 +79,25 @@ def test_mistakes_that_fail_other_checks_than_named_are_told(course, edit):
     assert "no mistake fails opens" in wrong
 
 
+@pytest.mark.parametrize(("seeds", "full"), [(3, 1), (4, 1), (4, 2), (3, 3)])
+def test_a_mistake_meets_each_seed_once(course, monkeypatch, seeds, full):
+    """The named checks on all of them, the others on the first few."""
+    judged, judge = [], Rig._judge
+    monkeypatch.setattr(Rig, "_judge", lambda rig, task: judged.append(task) or judge(rig, task))
+    one, _ = opened(course, "sum-up", lambda one: caught(one, seeds, full))
+    assert one.wrong == []
+    for mistake in one.mistakes.mistake:
+        own = [task for task in judged if task.name == mistake.say]
+        for name in one.points:
+            met = [
+                (task.learner, number)
+                for task in own
+                for number in range(task.skip, task.skip + task.seeds)
+                if not task.only or name in task.only
+            ]
+            assert len(met) == len(set(met)) == (seeds if name in mistake.fails else full)
+
+
 def test_a_solution_that_fails_on_some_seeds_is_told(course, edit):
     edit(
         CHECKS, "def over_the_limit(work, weights, limit)", "def over_the_limit(work, seed, limit)"
