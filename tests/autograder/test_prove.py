@@ -266,7 +266,9 @@ def test_a_mutant_meets_as_many_desks_as_the_lab_says():
 @pytest.mark.parametrize(("desks", "whose"), [(1, "prover"), (2, "prover-1")])
 def test_a_liar_sees_one_desk_and_is_judged_on_another_where_each_has_its_own(desks, whose):
     asked = []
-    rig = SimpleNamespace(judge=lambda tasks: asked.extend(tasks) or [SimpleNamespace(points=0)])
+    rig = SimpleNamespace(
+        judge_wrong=lambda tasks: asked.extend(tasks) or [SimpleNamespace(points=0)]
+    )
     one = SimpleNamespace(
         rig=rig, mistakes=MistakeFile(desks=desks), total=4, files=dict, sound=lambda *_: True,
         tell=lambda _: None,
