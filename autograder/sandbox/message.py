@@ -41,9 +41,9 @@ class Channel:
         line = json.dumps({**head, "size": len(body), "fds": len(fds)}).encode() + b"\n"
         with self.turn:
             sent = socket.send_fds(self.sock, [line], fds) if fds else 0
-            self.sock.sendall(line[sent:])
-            if body:
-                self.sock.sendall(body)
+            for part in (line[sent:], body):
+                if part:  # an empty send fails once the other side has all of it and is gone
+                    self.sock.sendall(part)
 
     def fill(self) -> bool:
         """Read what is there; False at the end of the stream."""
