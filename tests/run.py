@@ -132,6 +132,13 @@ def parts(scratch: Path) -> list[Part]:
             (python, "tests/site/results.py"),
             browser,
         ),
+        Part(
+            "desks",
+            "each lab's solution passes on a learner's desk",
+            (python, "-m", "pytest", "-q", "tests/course/on_desks.py"),
+            labs,
+            True,
+        ),
         Part("prove-all", "prove, nothing remembered", (ladder, "prove", "--all"), labs, True),
         Part(
             "attacks-all",
