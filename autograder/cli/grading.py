@@ -90,8 +90,10 @@ def submissions(folder: Path) -> Path:
 
 
 def graded(folder: Path) -> Path:
-    """Return where a class's folder keeps what was graded."""
-    return submissions(folder).parent / "graded" if folder != submissions(folder) else folder
+    """Return where a class's results are: in graded/, or in the folder that `--out` has named."""
+    below = folder / "graded"
+    named = (folder / "gradebook.db").is_file() and not (below / "gradebook.db").is_file()
+    return folder if named else below
 
 
 @contextmanager

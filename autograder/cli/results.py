@@ -39,7 +39,7 @@ class Class:
         from autograder.policy import RULES
 
         self.course: Course = load_course()
-        self.place = _kept(folder)
+        self.place = grading.graded(folder)
         self.rules: Cohort = grading.read_rules(None, folder, self.course) or RULES
         self.book: Gradebook = grading.open_book(address, self.place, self.course, must=True)
 
@@ -144,11 +144,6 @@ def feedback(
     raise SystemExit(1 if left else 0)
 
 
-def _kept(folder: Path) -> Path:
-    """Return where a class's results are: in its folder, as the demo's, or in graded/."""
-    return folder if (folder / "gradebook.db").is_file() else folder / "graded"
-
-
 def _ratings(path: Path | None) -> list[Any]:
     from autograder.ratings import read_ratings
 
@@ -191,7 +186,7 @@ def similar(path: Path, lab_id: str | None, threshold: float | None, out: Path |
     course = load_course()
     least = THRESHOLD if threshold is None else threshold
     path = grading.submissions(path)
-    target = _made(out or _kept((path if path.is_dir() else path.parent).resolve().parent))
+    target = _made(out or grading.graded((path if path.is_dir() else path.parent).resolve().parent))
     rows: list[tuple[Lab, Pair]] = []
     prints: dict[tuple[str, str], Print] = {}
     with unpacked(course, path) as place:

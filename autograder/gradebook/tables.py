@@ -88,7 +88,7 @@ def tables() -> Tables:
 def make(connection: Any, known: Tables, place: str) -> None:
     """Make what is missing, inside one transaction that whoever makes it, too, waits for.
 
-    Raises UsageError for a gradebook of another version of this program.
+    Raises UsageError for a gradebook of another version, and for a file of another program's.
     """
     import sqlalchemy as sa
     from sqlalchemy.schema import CreateTable
@@ -104,6 +104,10 @@ def make(connection: Any, known: Tables, place: str) -> None:
     if "result" in there and not _ours(connection, known, there):
         raise UsageError(
             "this gradebook is another version's", place, "move it aside and grade again"
+        )
+    if kind == "sqlite" and there and "about" not in there:
+        raise UsageError(
+            "this database is another program's", place, "--gradebook FILE, or ./ladder grade"
         )
     for table in known.metadata.sorted_tables:
         connection.execute(CreateTable(table, if_not_exists=True))

@@ -238,6 +238,9 @@ def test_a_demo_class_is_made_and_graded(here):
     said = ladder("demo", "--size", 4, "--no-browser", "--without-sandbox", "--out", here / "demo")
     assert "4 graded" in said
     assert (here / "demo" / "report.html").is_file()
+    assert "4 pages" in ladder("feedback", "--class", here / "demo")
+    page = next((here / "demo" / "feedback").rglob("*.html"))
+    assert "points" in ladder("why", page.parent.name, page.stem, "--class", here / "demo")
 
 
 def test_a_full_disk_loses_nothing(here, monkeypatch):

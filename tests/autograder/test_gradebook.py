@@ -8,6 +8,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,14 @@ def test_a_gradebook_is_one_courses(book, tmp_path):
     book.write(result(P))
     with pytest.raises(UsageError, match="that of 'Course', not of 'Other'"):
         Gradebook(tmp_path / "gradebook.db", "Other")
+
+
+def test_another_programs_database_is_left_alone(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "other.db")) as other:
+        other.execute("CREATE TABLE student (id TEXT)")
+        with pytest.raises(UsageError, match="another program's"):
+            Gradebook(tmp_path / "other.db")
+        assert other.execute("SELECT name FROM sqlite_master").fetchall() == [("student",)]
 
 
 def test_an_older_versions_gradebook_is_left_alone(tmp_path):

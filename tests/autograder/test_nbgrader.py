@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 import urllib.request
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -153,6 +154,18 @@ def test_scores_are_in_nbgraders_gradebook(graded):
     assert found["cy"] == found["ann"] == 9
     assert found["bob"] == 0
     assert found["eve"] < 9
+
+
+def test_what_reads_grades_finds_ours_beside_nbgraders_gradebook(graded):
+    course, folder = graded
+    for command in (["feedback"], ["report"], ["why", "cy", LAB]):
+        done = ladder(course, *command, "--class", folder)
+        assert done.returncode == 0, done.stderr
+    assert (folder / "graded" / "feedback" / "cy" / f"{LAB}.html").is_file()
+    with closing(sqlite3.connect(folder / "gradebook.db")) as theirs:
+        names = {name for (name,) in theirs.execute("SELECT name FROM sqlite_master")}
+    assert "submitted_assignment" in names
+    assert "result" not in names
 
 
 def test_the_autograded_notebook_is_ours_with_their_answers(graded):
