@@ -110,7 +110,8 @@ def distribution(shares: Sequence[float], bound: float) -> tuple[Any, str]:
     axes.annotate(f"passed from {bound:.0%}", (100 * bound, 1.02), ha="right", va="bottom",
                   xycoords=("data", "axes fraction"), color=COLOURS["second"],
                   fontsize=9)  # fmt: skip
-    axes.set(xlabel="% of the points", ylabel="learners", xlim=(0, 101))
+    above = 1.15 * max(1, *bins)  # room for a bar's label below that of the line
+    axes.set(xlabel="% of the points", ylabel="learners", xlim=(0, 101), ylim=(0, above))
     axes.set_xticks(range(0, 101, 10))
     axes.yaxis.get_major_locator().set_params(integer=True)
     said = ", ".join(f"{10 * i} to {10 * i + 10} %: {n}" for i, n in enumerate(bins) if n)
@@ -161,7 +162,7 @@ def _apart(axes: Any, places: range, apart: Sequence[float | None]) -> None:
             continue
         colour = COLOURS["bar"] if value >= 0.2 else COLOURS["second"]
         axes.hlines(place, min(0, value), max(0, value), color=colour, linewidth=2)
-        axes.plot([value], [place], "o", color=colour, markersize=7)
+        axes.plot([value], [place], "o", color=colour, markersize=7, clip_on=False)
     axes.set(xlabel="tells learners apart (point-biserial)", xlim=(-1, 1))
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
