@@ -268,6 +268,10 @@ class Course:
             )
         return self.labs[name]
 
+    def titles(self) -> dict[str, str]:
+        """Return the titles of labs by id."""
+        return {lab.id: lab.file.title for lab in self.labs.values()}
+
 
 def find_root(start: Path | None = None) -> Path:
     """Return the course's folder: the nearest one above `start` with labs/course.toml."""

@@ -210,14 +210,10 @@ def span(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
-def write_tables(book: Gradebook, rules: Cohort | None, out: Path, titles: Any = None) -> None:
+def write_tables(book: Gradebook, rules: Cohort, out: Path, course: Course) -> None:
     """Write grades.csv and report.html, policy applied, from streams. Raises GraderError."""
-    from autograder.policy import RULES
-
-    given = rules or RULES
-    labs = book.labs()
     try:
-        _write_tables(book, given, out, labs)
+        _write_tables(book, rules, out, course.titles())
     except OSError as error:
         raise GraderError(
             f"table and report cannot be written: {error.strerror}",
@@ -226,12 +222,13 @@ def write_tables(book: Gradebook, rules: Cohort | None, out: Path, titles: Any =
         ) from error
 
 
-def _write_tables(book: Gradebook, given: Cohort, out: Path, labs: list[str]) -> None:
+def _write_tables(book: Gradebook, given: Cohort, out: Path, titles: dict[str, str]) -> None:
     from autograder.desk import write_whole
     from autograder.gradebook import write_csv
     from autograder.report import page
     from autograder.standing import grades
 
+    labs = book.labs()
     write_csv(out / "grades.csv", book.records(given.alias), given, labs)
     final = {
         (g.lab, g.learner): g.final
@@ -239,4 +236,4 @@ def _write_tables(book: Gradebook, given: Cohort, out: Path, labs: list[str]) ->
         for g in grades(given, record, labs)
         if g.final is not None
     }
-    write_whole(out / "report.html", page(book.results(given), final).encode())
+    write_whole(out / "report.html", page(book.results(given), final, titles=titles).encode())

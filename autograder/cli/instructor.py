@@ -115,7 +115,7 @@ def _into_book(
         grading.run(away.judged(course, todo, plan, given), summary, keep, given["as_json"])
         todo.clear()  # what a large class takes up is room for the tables
         found.clear()
-        grading.write_tables(book, rules, out)
+        grading.write_tables(book, rules, out, course)
     _say(summary, out, given["as_json"])
     return summary.code
 

@@ -40,7 +40,7 @@ def merge(folders: tuple[Path, ...], address: str, cohort_file: Path | None) -> 
         expected = rules.key if rules else None
         good, broken = _looked_at(paths, course, book, expected)
         held = _merged(good, book)
-        grading.write_tables(book, rules or RULES, out)
+        grading.write_tables(book, rules or RULES, out, course)
     click.echo(f"{len(good)} results, {len(broken)} files refused  ->  {out}")
     if held:
         click.echo(f"{held} would be lower than before and are on hold: ./ladder regrade --help")
@@ -156,7 +156,7 @@ def _regrade(
         click.echo("Nothing was written.")
         return 1
     _write(seen.touched, ledger, book, form, given["lower"])
-    grading.write_tables(book, rules, grading.graded(folder))
+    grading.write_tables(book, rules, grading.graded(folder), course)
     return 3 if faults else 0
 
 
@@ -286,7 +286,7 @@ def mark(
     with grading.open_book(address, out, course, must=True) as book:
         _refuse_mark(book, rules, learner, lab, points, (by, because))
         book.mark(Mark(lab, learner, points, by, because, time.time()))
-        grading.write_tables(book, rules, out)
+        grading.write_tables(book, rules, out, course)
     click.echo(f"Noted. To see it: ./ladder why {learner} {lab}")
 
 

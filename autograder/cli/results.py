@@ -68,10 +68,6 @@ class Class:
         """Return the points that count, of (lab, learner), where there are any."""
         return {(g.lab, g.learner): g.final for g in self.grades() if g.final is not None}
 
-    def titles(self) -> dict[str, str]:
-        """Return the titles of labs by id."""
-        return {lab.id: lab.file.title for lab in self.course.labs.values()}
-
 
 @click.command()
 @CLASS
@@ -92,7 +88,7 @@ def report(folder: Path, address: str | None, ratings: Path | None, out: Path | 
     with Class(folder, address) as one:
         place = _made(out or one.place)
         found = tallies(one.results(), one.final())
-        page = of_tallies(found, _pairs(place), _ratings(ratings), one.titles(), FILES)
+        page = of_tallies(found, _pairs(place), _ratings(ratings), one.course.titles(), FILES)
         for name, text in {"report.html": page, **behind(found)}.items():
             write_whole(place / name, text.encode())
             click.echo(str(place / name))
@@ -277,7 +273,7 @@ def export(
             for g in one.grades()
             if lab in ("", g.lab) and not g.dropped
         ]
-        titles = one.titles()
+        titles = one.course.titles()
     if not scores:
         raise UsageError("there are no grades of that", lab, "./ladder grade FOLDER")
     strangers: tuple[str, ...] = ()

@@ -206,7 +206,9 @@ def test_a_class_is_graded_and_a_stranger_is_refused(here, class_of_four):
     assert "came from learner 'bo', but its slip says 'ann'" in said
     assert rows(here / "out") == {"ann": "9.0", "cy": "0.0", "Ærø Øst": "9.0"}
     assert "self-check" not in said
-    assert "Ærø Øst" in (here / "out" / "report.html").read_text()
+    report = (here / "out" / "report.html").read_text()
+    assert "Ærø Øst" in report
+    assert f">{load_course(here).lab(LAB).file.title}</h2>" in report
     again = ladder("grade", class_of_four, "--out", here / "out", "--without-sandbox", code=1)
     assert "0 graded, 1 refused, 0 ungraded, 3 known already" in again
     assert len(rows(here / "out")) == 3
