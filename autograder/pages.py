@@ -283,6 +283,10 @@ def _survivors(name: str, p: Proof) -> str:
     if p.wrong:
         parts += f"\n## What does not hold in {name}\n\n" + "".join(f"- {w}\n" for w in p.wrong)
     if p.survivors:
-        rows = ((f"`{s.file}:{s.line}`", f"`{s.change}`", s.reason or "-") for s in p.survivors)
+        made = [s.change.replace("  ->  ", "` becomes<br>`", 1) for s in p.survivors]
+        rows = (
+            (f"`{s.file}:{s.line}`", f"`{change}`", s.reason or "-")
+            for s, change in zip(p.survivors, made, strict=True)
+        )
         parts += f"\n## Survivors in {name}\n\n" + table(("Where", "Change", "Reason"), rows)
     return parts
