@@ -89,6 +89,29 @@ def desk_canaries(evidence: Evidence) -> str:
 
 # --- the account ---------------------------------------------------------------------------
 
+# Printed in the sandbox: what was left where a program may write, other than the work folder.
+SCRATCH = """
+import os, sys, tempfile
+for place in {"/tmp", "/dev/shm", "/var/tmp", tempfile.gettempdir(), os.path.expanduser("~")}:
+    if os.path.realpath(place) == os.getcwd():
+        continue
+    for folder, _, names in os.walk(place):
+        for path in (os.path.join(folder, name) for name in names):
+            try:
+                sys.stdout.buffer.write(path.encode("utf-8", "replace") + open(path, "rb").read(65536))
+            except OSError:
+                pass
+"""
+
+
+def found_in_scratch(work: Any) -> list[bytes]:
+    """The bytes of the files that lie outside the work folder."""
+    work.write(".scratch.py", SCRATCH.encode())
+    program = work.run(".scratch.py")
+    program.wait()
+    work.remove(".scratch.py")
+    return [program.output()]
+
 
 class Estate:
     """One fresh account, the learner's work in it, and the judge's eyes on both."""
@@ -369,14 +392,14 @@ class Pharmacy:
     """The database behind `database.py`: one account, two passwords at most, rows by number.
 
     `stop_after(request)` leaves the next such request done and unanswered; `lose_a_change` confirms
-    the next change and does not make it.
+    the next change and does not make it; while `away` it answers nobody.
     """
 
     def __init__(self, listener: socket.socket, rows: dict[str, Any], user: str, password: str):
         self.rows, self.user, self.newest, self.before = rows, user, password, ""
         self.ever = [password]
         self.silent_after, self.stopped = "", threading.Event()
-        self.forgetful = False
+        self.forgetful = self.away = False
         self.listener = listener
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -403,6 +426,8 @@ class Pharmacy:
     def _serve(self, line: socket.socket) -> None:
         try:
             message = json.loads(line.makefile("rb").readline(65536))
+            if self.away:
+                return
             answer = self._answer(message)
             if answer["accepted"] and message["request"] == self.silent_after:
                 self.silent_after = ""
@@ -437,9 +462,9 @@ def pharmacy(
     """The pharmacy's database, where the site says it is, with its first password."""
     listener = work.listen(site["database"]["port"])
     site["database"]["port"] = listener.getsockname()[1]
-    password = hashlib.sha256(f"first {seed}".encode()).hexdigest()[:24]
+    drawn = hashlib.sha256(f"first {seed}".encode()).hexdigest()
     with contextlib.closing(listener):
-        yield Pharmacy(listener, rows, "screen", password)
+        yield Pharmacy(listener, rows, f"screen-{drawn[24:28]}", drawn[:24])
         listener.shutdown(socket.SHUT_RDWR)  # so that the thread that accepts ends
 
 
@@ -477,17 +502,21 @@ class Rotation:
         self.token = hashlib.sha256(f"rotation {estate.seed}".encode()).hexdigest()[:32]
         self.numbers = list(pharmacy.rows)
         self.seam_env = env
+        self.remains: list[bytes] = []
 
     def begin(self) -> None:
         """Everything deployed by the learner's program, and the first password in the secret."""
         self.work.write("site.json", json.dumps(self.site).encode())  # now with the database's port
         program = self.work.run("stack.py", "site.json")
         assert program.wait() == 0, "python stack.py site.json did not end well"
-        first = {"user": self.pharmacy.user, "password": self.pharmacy.newest}
-        self.vault.put_secret_value(SecretId=self.site["secret"], SecretString=json.dumps(first))
+        self.first = {"engine": "pharmacy", "user": self.pharmacy.user, "region": self.site["region"]}
+        self.first["password"] = self.pharmacy.newest
+        text = json.dumps(self.first)
+        self.vault.put_secret_value(SecretId=self.site["secret"], SecretString=text)
         self.rotator = self.estate.role("rotator")
         self.program_env = self.estate.env(self.rotator) | self.seam_env
         self.work.env.update(self.estate.env(self.estate.role("dispatch")))
+        self.known = set(self.work.files("**/*"))
 
     def reader(self) -> Any:
         """A new reader, as the dispatch role."""
@@ -519,24 +548,51 @@ class Rotation:
                 "the rotation ended before it came to one of its four steps"
             )
         program.kill()
+        self._clear(program)
 
     def run(self, token: str = "") -> int:
         """Let a rotation run to its end; its exit status."""
-        return int(self._start(token or self.token).wait())
+        program = self._start(token or self.token)
+        status = int(program.wait())
+        self._clear(program)
+        return status
 
     def _start(self, token: str) -> Any:
         return self.work.run("rotate.py", "site.json", token, env=self.program_env)
 
+    def _clear(self, program: Any) -> None:
+        """Keep what a program said and wrote for the search; its next run is on a clean disk."""
+        self.remains.append(program.output())
+        for path in set(self.work.files("**/*")) - self.known:
+            self.remains.append(self.work.read(path))
+            self.work.remove(path)
+
+    def told(self) -> bool:
+        """Is a password of the database's in what the programs said or wrote?"""
+        heap = b"\n".join([*self.remains, *found_in_scratch(self.work)])
+        return any(form in heap for word in self.pharmacy.ever for form in forms(word))
+
     def fetches(self) -> int:
-        """How often readers have asked for the secret."""
+        """How often readers have asked Secrets Manager anything."""
         name = self.site["roles"]["dispatch"]["name"]
-        asked = [c for c in self.estate.cloud.log if c.action == "secretsmanager:GetSecretValue"]
+        asked = [c for c in self.estate.cloud.log if c.action.startswith("secretsmanager:")]
         return sum(name in call.principal for call in asked)
+
+    def fetches_in_an_outage(self, reader: Any) -> int:
+        """How often a reader asks while the database answers none of twenty reads."""
+        before, self.pharmacy.away = self.fetches(), True
+        self.reads(reader, 20)
+        self.pharmacy.away = False
+        return self.fetches() - before
 
     def holders(self, label: str) -> list[str]:
         """The versions that carry a label."""
         stages = self.vault.describe_secret(SecretId=self.site["secret"])["VersionIdsToStages"]
         return [version for version, labels in stages.items() if label in labels]
+
+    def is_at(self, token: str) -> bool:
+        """Is this version alone current, and its password alone accepted?"""
+        return self.holders("AWSCURRENT") == [token] and self.accepted() == self.promised()
 
     def accepted(self) -> list[str]:
         """The passwords that the database accepts."""
@@ -544,13 +600,31 @@ class Rotation:
 
     def promised(self) -> list[str]:
         """The password that the current version of the secret holds."""
+        return [self._secret()["password"]]
+
+    def _secret(self) -> dict[str, Any]:
         text = self.vault.get_secret_value(SecretId=self.site["secret"])["SecretString"]
-        return [json.loads(text)["password"]]
+        return dict(json.loads(text))
+
+    def keeps_the_rest(self) -> bool:
+        """Does the secret still say everything that it said, but for the password?"""
+        return self._secret() | {"password": ""} == self.first | {"password": ""}
 
     def draws_well(self) -> bool:
         """Was every password of the database long, and never one that it had before?"""
         ever = self.pharmacy.ever
         return len(set(ever)) == len(ever) and all(len(word) >= 24 for word in ever)
+
+    def draws_by_chance(self) -> bool:
+        """Does the same rotation, in a world that begins as this one began, draw another password?
+        """
+        before, name = set(self.pharmacy.ever), self.site["secret"]
+        self.pharmacy.newest, self.pharmacy.before = self.first["password"], ""
+        self.vault.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+        self.vault.create_secret(Name=name, SecretString=json.dumps(self.first))
+        self.program_env = self.estate.env(self.estate.deployer)  # the secret has another ARN
+        self.program_env["AWS_SESSION_TOKEN"] = ""  # which readers have
+        return self.run() == 0 and self.pharmacy.newest not in before
 
     def neighbour_is_refused(self) -> bool:
         """May the rotator not read the secret next to its own?"""
@@ -566,7 +640,8 @@ def rotation(
 ) -> Iterator[Rotation]:
     """An account, a database, and a seam between the rotation and Secrets Manager."""
     listener = work.listen(4568)
-    seam = Seam(forwarder(*cloud.address))
+    secure = urlsplit(cloud.client("secretsmanager", secure=True).meta.endpoint_url)
+    seam = Seam(forwarder(secure.hostname, secure.port))  # a policy may ask for TLS
     env = {"AWS_ENDPOINT_URL_SECRETS_MANAGER": f"http://127.0.0.1:{listener.getsockname()[1]}"}
     with listen(listener, seam):
         yield Rotation(estate, pharmacy, seam, env)

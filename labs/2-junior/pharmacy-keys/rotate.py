@@ -3,7 +3,8 @@
     python rotate.py site.json TOKEN
 
 TOKEN names one rotation and becomes the id of the secret's new version. Killed at any moment and
-started again with the same token, it carries on. One rotation of a secret at a time.
+started again with the same token, it carries on; overtaken by a newer one, it does nothing. One
+rotation of a secret at a time.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
     python rotate.py site.json TOKEN
 
 TOKEN names one rotation and becomes the id of the secret's new version. Killed at any moment and
-started again with the same token, it carries on. One rotation of a secret at a time.
+started again with the same token, it carries on; overtaken by a newer one, it does nothing. One
+rotation of a secret at a time.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ def rotate(site: Site, token: str) -> None:
     """Carry the rotation called `token` to its end, wherever it stands."""
     ### BEGIN SOLUTION: the four steps, each of which may have happened already
     rotation = Rotation(site["secret"], token, Database(**site["database"]))
+    if rotation.is_past():
+        return
     rotation.create_secret()
     rotation.set_secret()
     rotation.test_secret()
@@ -37,6 +40,11 @@ class Rotation:
     token: str
     database: Database
     vault: Any = field(default_factory=lambda: boto3.client("secretsmanager"))
+
+    def is_past(self) -> bool:
+        """Has a newer rotation taken both labels away? Then a late retry has nothing to do."""
+        labels = self.versions().get(self.token, ["AWSPENDING"])
+        return "AWSPENDING" not in labels and "AWSCURRENT" not in labels
 
     def create_secret(self) -> None:
         """Have a next credential, stored as AWSPENDING before anything else learns of it."""

@@ -27,6 +27,8 @@ class Rotation:
         labels = self.labels()
         if self.token not in labels.values() and not self.exists():
             return self.store
+        if self.token not in (labels.get("AWSPENDING"), labels["AWSCURRENT"]):
+            return None  # a newer rotation has been here
         if not self.database.accepts(self.value(VersionId=self.token)):
             return self.change
         if labels["AWSCURRENT"] != self.token:
