@@ -33,7 +33,7 @@ def workload(site: Site, role: str, seed: int) -> list[Call]:
 
 
 def _intakes(site: Site, rng: np.random.Generator) -> list[Call]:
-    depots = [NETWORK[i] for i in rng.integers(len(NETWORK), size=24)]
+    depots = [site["network"][i] for i in rng.integers(len(site["network"]), size=24)]
     keys = [f"{site['inbox']}/{depot}/{number(rng)}.json" for depot in depots]
     keys += [f"{site['receipts']}/{number(rng)}.json" for _ in range(6)]
     return [_s3(site, "put_object", key, Body="{}") for key in keys]

@@ -50,13 +50,30 @@ def test_names_differ_between_pharmacies() -> None:
 def test_a_morning_holds_its_canaries_and_marks_what_is_well_formed() -> None:
     for seed in SEEDS:
         morning = pharmacy.Morning(seed)
-        text = "\n".join(morning.lines)
-        assert len(morning.canaries) == len(set(morning.canaries)) == 10
-        assert all(canary in text for canary in morning.canaries)
-        stored = [row["number"] for row in morning.outcomes if row]
-        assert 8 <= len(stored) == len(set(stored)) < 16
-        assert all(row["depot"] != morning.closed for row in morning.outcomes if row)
-        assert len(morning.lines) == 23
+        text = b"\n".join(morning.lines).decode(errors="replace")
+        assert len(morning.canaries) == len(set(morning.canaries))
+        told = [canary for canary in morning.canaries if canary in text]
+        assert len(told) > 100
+        assert all(birth in text for birth in morning.births[:28])  # the last line has a name only
+        stored = morning.stored("inbox")
+        assert 8 <= len(stored) == sum(row is not None for row in morning.outcomes) < 16
+        assert not any(f"/{morning.closed}/" in key for key in stored)
+        assert len(morning.lines) == 29
+
+
+def test_every_line_that_is_stored_is_json_and_not_all_are_written_alike() -> None:
+    morning = pharmacy.Morning(4)
+    for line, row in zip(morning.lines, morning.outcomes, strict=True):
+        assert b"\n" not in line
+        assert row is None or json.loads(line).items() >= row.items()
+    alike = [line for line, row in zip(morning.lines, morning.outcomes, strict=True) if row]
+    assert any(line != json.dumps(json.loads(line), ensure_ascii=False).encode() for line in alike)
+
+
+def test_some_depots_of_larkmoor_are_not_the_pharmacys() -> None:
+    sites = [pharmacy.site(seed) for seed in SEEDS]
+    assert all(set(site["depots"]) < set(site["network"]) < set(pharmacy.NETWORK) for site in sites)
+    assert len({tuple(site["network"]) for site in sites}) > 30
 
 
 def test_a_canary_is_known_in_each_of_its_forms() -> None:

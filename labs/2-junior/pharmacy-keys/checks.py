@@ -174,9 +174,12 @@ def nobody_notices_the_rotation(rotation):
 @check(points=2, observes="artifact", must=True, after="intake_drops_and_never_looks")
 def the_log_knows_no_patient(estate, morning):
     """Every line of a batch is logged with its outcome, and nothing personal is left anywhere."""
-    stored, entries, left = estate.take_in(morning)
-    wanted = {row["number"]: row for row in morning.outcomes if row}
-    assert stored == wanted, "what lies in the bucket is not what was well formed in the batch"
+    stored, entries, told = estate.take_in(morning)
+    wanted = morning.stored(estate.site["inbox"])
+    assert stored.keys() == wanted.keys(), (
+        "what lies in the bucket is not what was well formed in the batch"
+    )
+    assert stored == wanted, "stored, and not byte for byte the line. Who wrote it anew?"
     lines = [entry["line"] for entry in entries]
     assert lines == list(range(1, len(morning.lines) + 1)), "not one entry for each line, in order"
     for entry, row in zip(entries, morning.outcomes, strict=True):
@@ -186,8 +189,8 @@ def the_log_knows_no_patient(estate, morning):
         assert entry["number"] == (row and row["number"]), (
             "which number may the log know, and since when?"
         )
-    assert not left, (
-        "something of a patient, or a key, can be read in what your program left behind"
+    assert not told, (
+        "something of a patient, or a key, can be read in what your program printed or left behind"
     )
     assert estate.intake_cannot_look(), "the program can read back what it stored"
 

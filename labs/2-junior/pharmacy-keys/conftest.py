@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import re
 import socket
 import ssl
 import threading
@@ -62,9 +63,9 @@ def morning(seed: int) -> Morning:
 
 @given("batch.jsonl")
 @fixture
-def batch(morning: Morning) -> str:
+def batch(morning: Morning) -> bytes:
     """The batch as a file."""
-    return "\n".join([*morning.lines, ""])
+    return b"\n".join([*morning.lines, b""])
 
 
 @fixture
@@ -299,24 +300,28 @@ class Estate:
         """The bytes that somebody gets."""
         return bytes(self.client("s3", identity).get_object(**place)["Body"].read())
 
-    def take_in(self, morning: Morning) -> tuple[dict[str, Any], list[dict[str, Any]], list[bytes]]:
-        """Let the intake role take a batch in: what is stored, what is logged, what can be found.
-        """
+    def take_in(self, morning: Morning) -> tuple[dict[str, bytes], list[dict[str, Any]], bool]:
+        """Let the intake role take a batch in: what is stored, what is logged, is anything told?"""
         self.work.deploy(self.site, ["intake"])
         self.close_folder("intake", morning.closed)
         before = set(self.work.files("**/*"))
-        self.work.write("morning.jsonl", "\n".join([*morning.lines, ""]).encode())
+        self.work.write("morning.jsonl", b"\n".join([*morning.lines, b""]))
         self.intake = self.role("intake")
         env = self.env(self.intake)
         program = self.work.run("intake.py", "site.json", "morning.jsonl", env=env)
         ended = program.wait()
         assert ended == 0, f"the intake program did not end well{self._last_words(program)}"
         written = set(self.work.files("**/*")) - before - {"morning.jsonl"}
-        remains = b"\n".join(self.work.read(path) for path in sorted(written))
-        secrets = [*morning.canaries, env["AWS_SECRET_ACCESS_KEY"]]
-        left = [form for secret in secrets for form in forms(secret) if form in remains]
+        found = [path.encode() + self.work.read(path) for path in sorted(written)]
         entries = [json.loads(line) for line in self.work.read("intake.log").splitlines()]
-        return self._stored(), entries, left
+        stored, labels = self._stored()
+        remains = b"\n".join([*found, *found_in_scratch(self.work), program.output(), labels])
+        secrets = [*morning.canaries, env["AWS_SECRET_ACCESS_KEY"], env["AWS_SESSION_TOKEN"]]
+        told = [form for secret in secrets for form in forms(secret) if form in remains]
+        told += [mark for secret in morning.canaries for mark in _hashes(secret) if mark in remains]
+        births = "|".join(morning.births).encode()
+        bare = re.search(rb"(?<![0-9.])(?<!RX-)(?:%s)(?![0-9])" % births, remains)
+        return stored, entries, bool(told or bare)
 
     def _last_words(self, program: Any) -> str:
         """On the desk, the last line that a program wrote; a graded run shows nothing of it."""
@@ -340,16 +345,15 @@ class Estate:
         place = {"Bucket": self.site["bucket"], "Key": listed[0]["Key"]}
         return self.attempt(self.intake, ["s3", "get_object", place]) in REFUSALS
 
-    def _stored(self) -> dict[str, Any]:
-        """Every prescription in the inbox by number, where its depot looks for it."""
-        bucket, inbox = self.site["bucket"], self.site["inbox"]
-        found = {}
-        for item in self.s3.list_objects_v2(Bucket=bucket).get("Contents", []):
-            row = json.loads(self.s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read())
-            number, depot = row.get("number"), row.get("depot")
-            place = f"{inbox}/{depot}/{number}.json"
-            found[number if item["Key"] == place else item["Key"]] = row
-        return found
+    def _stored(self) -> tuple[dict[str, bytes], bytes]:
+        """The bytes of every object by its key, and what is written on the outside of them."""
+        found, labels = {}, []
+        for item in self.s3.list_objects_v2(Bucket=self.site["bucket"]).get("Contents", []):
+            answer = self.s3.get_object(Bucket=self.site["bucket"], Key=item["Key"])
+            found[item["Key"]] = answer.pop("Body").read()
+            outside = ("Metadata", "CacheControl", "Expires", "WebsiteRedirectLocation")
+            labels += [v for k, v in answer.items() if k in outside or k.startswith("Content")]
+        return found, str(labels).encode()
 
     def _now(self, params: dict[str, Any]) -> dict[str, Any]:
         """Parameters with what only the moment knows."""
@@ -361,6 +365,12 @@ class Estate:
             stages = secret["VersionIdsToStages"].items()
             filled["RemoveFromVersionId"] = next(v for v, s in stages if "AWSCURRENT" in s)
         return filled
+
+
+def _hashes(secret: str) -> list[bytes]:
+    """How the usual hashes of something begin: of what one can count through, no hash hides it."""
+    ways = (hashlib.md5, hashlib.sha1, hashlib.sha256)
+    return [way(secret.encode()).hexdigest()[:12].encode() for way in ways]
 
 
 def _host(site: dict[str, Any], role: str) -> str:

@@ -17,19 +17,19 @@ import boto3
 from botocore.exceptions import ClientError
 from policies import Site
 
-NUMBER = re.compile(r"RX-\d{6}")
+NUMBER = re.compile(r"RX-[0-9]{6}")
 
 
 def receive(site: Site, batch: str, log: str = "intake.log") -> None:
     """Take in the batch's lines, in order; add one line of JSON for each to the log."""
     s3 = boto3.client("s3")
-    with Path(batch).open(encoding="utf-8") as lines, Path(log).open("a") as entries:
+    with Path(batch).open("rb") as lines, Path(log).open("a") as entries:
         for line, text in enumerate(lines, start=1):
-            entry = {"line": line} | take_in(s3, site, text.strip())
+            entry = {"line": line} | take_in(s3, site, text.removesuffix(b"\n"))
             entries.write(json.dumps(entry) + "\n")
 
 
-def take_in(s3: Any, site: Site, text: str) -> dict[str, Any]:
+def take_in(s3: Any, site: Site, text: bytes) -> dict[str, Any]:
     """Store one prescription for its depot, and say what the log may know of it."""
     # TODO: name nothing in the entry that has not been checked
     raise NotImplementedError

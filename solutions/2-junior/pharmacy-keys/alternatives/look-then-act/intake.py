@@ -22,10 +22,10 @@ class Checked:
     depot: str
 
     @classmethod
-    def of(cls, text: str, network: list[str]) -> Checked | None:
+    def of(cls, text: bytes, network: list[str]) -> Checked | None:
         try:
             row = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         if not isinstance(row, dict):
             return None
@@ -47,18 +47,18 @@ def receive(site: Site, batch: str) -> None:
     handler.setFormatter(JsonLines())
     log.addHandler(handler)
     s3 = boto3.client("s3")
-    for line, text in enumerate(Path(batch).read_text(encoding="utf-8").splitlines(), start=1):
+    for line, text in enumerate(Path(batch).read_bytes().rstrip(b"\n").split(b"\n"), start=1):
         entry = take_in(s3, site, text)
         log.info("", {"line": line, **entry})
 
 
-def take_in(s3: Any, site: Site, text: str) -> dict[str, Any]:
+def take_in(s3: Any, site: Site, text: bytes) -> dict[str, Any]:
     checked = Checked.of(text, site["network"])
     if checked is None:
         return {"outcome": "rejected", "number": None}
     key = f"{site['inbox']}/{checked.depot}/{checked.number}.json"
     try:
-        s3.put_object(Bucket=site["bucket"], Key=key, Body=text.encode())
+        s3.put_object(Bucket=site["bucket"], Key=key, Body=text)
     except Exception:  # whatever it says, it may quote the request
         return {"outcome": "rejected", "number": None}
     return {"outcome": "stored", "number": checked.number}
