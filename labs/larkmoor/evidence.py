@@ -1,6 +1,7 @@
 """A folder of evidence in which ten canaries may lie, packed as they are in real life.
 
-Logs, an image as `docker save` writes it, a repository of loose objects. Runs no docker, no git.
+Logs, messages, an image as `docker save` writes it, a repository of loose objects. Runs no docker,
+no git.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import gzip
 import hashlib
 import io
 import json
+import re
 import tarfile
 import zlib
 from urllib.parse import quote
@@ -35,7 +37,7 @@ class Evidence:
     def __init__(self, seed: int) -> None:
         rng = stream(seed, "evidence")
         who = people(seed, 8)
-        middles = [str(rng.choice(list("ÅÆØÖÜ"))) for _ in range(5)]
+        middles = ["𠮷", *(str(rng.choice(list("ÅÆØÖÜ"))) for _ in range(4))]
         self.canaries = [
             p["name"].replace(" ", f" {m}. ") for p, m in zip(who, middles, strict=False)
         ]
@@ -45,18 +47,18 @@ class Evidence:
         homes = {places[p]: self.canaries[i] for i, p in enumerate(rng.permutation(len(places)))}
         homes |= {"deep": homes["log"], "attic": homes["layer"], "basic": homes["env"]}
         near = [c[:-1] + ("x" if c[-1] != "x" else "y") for c in self.canaries]
-        self.files = (
-            _logs(homes, near) | {"image.tar": _image(homes, near)} | _repository(homes, near)
-        )
+        self.files = _logs(homes, near) | _queue(self.canaries, near)
+        self.files |= {"image.tar": _image(homes, near)} | _repository(homes, near)
         self.files["handover.txt"] = "\n".join([*near, _b64(" ".join(near))]).encode()
         entries = dict.fromkeys(("log", "old log", "trace", "path", "basic"), "logs")
         entries |= dict.fromkeys(("layer", "env", "deep"), "image.tar")
         entries |= dict.fromkeys(("blob", "message", "attic"), "repo")
         self.truth = {(canary, entries[place]) for place, canary in homes.items()}
+        self.truth |= {(canary, "queue") for canary in self.canaries[:7]}
 
 
-def _b64(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
+def _b64(text: str | bytes) -> str:
+    return base64.b64encode(text if isinstance(text, bytes) else text.encode()).decode()
 
 
 def _logs(homes: dict[str, str], near: list[str]) -> dict[str, bytes]:
@@ -64,17 +66,33 @@ def _logs(homes: dict[str, str], near: list[str]) -> dict[str, bytes]:
     old = [*lines[:20], f"07:20 label printed for {homes['old log']}", *lines[20:]]
     trace = [{"span": i, "note": near[i]} for i in range(9)] + [{"note": f"to {homes['trace']}"}]
     basic = _b64(f"screen:{homes['basic']}")
-    path = _b64(f"label for {homes['path']}").replace("+", "-").replace("/", "_").rstrip("=")
+    path = _b64(f"label for {homes['path']}, 1").replace("+", "-").replace("/", "_").rstrip("=")
     return {
         "logs/app.log": "\n".join([*lines, f"08:01 {homes['log']} rang"]).encode(),
-        "logs/app.log.1.gz": gzip.compress("\n".join(old).encode(), mtime=0),
+        "logs/app.log.1": gzip.compress("\n".join(old).encode(), mtime=0),
         "logs/trace.jsonl": "\n".join(map(json.dumps, trace)).encode(),
-        "logs/requests.log": f"GET /rx 200\nGET /print/{path}/now 200\n".encode(),
+        "logs/requests.log": f"GET /rx 200\nGET /print?t=v2x{path}v2 200\n".encode(),
         # Three that begin like archives and are none, or none any more.
         "logs/xinetd.log": f"xinetd: START print\nAuthorization: Basic {basic}\n".encode(),
         "logs/app.log.2.gz": gzip.compress("\n".join(lines).encode(), mtime=0)[:-9],
         "logs/core": b"\x1f\x8b" + "".join(near).encode(),
     }
+
+
+def _queue(canaries: list[str], near: list[str]) -> dict[str, bytes]:
+    """Messages that wait for a service: each holds one canary, in one way each."""
+    escaped = [json.dumps({"to": canary}) for canary in canaries]
+    texts = [
+        escaped[0],  # a letter beyond sixteen bits: a pair of escapes
+        re.sub(r"(?<=\\u)....", lambda code: code[0].upper(), escaped[1]),
+        json.dumps({"body": escaped[2]}),
+        json.dumps({"body": json.dumps({"body": escaped[3]})}),
+        f"{near[5]} dump={_b64(gzip.compress(canaries[4].encode(), mtime=0))}",
+        f"{near[6]} forward={_b64(_b64(f'to: {canaries[5]};'))}",
+        f"{near[7]} token=id{_b64(f'{near[0]} {canaries[6]}, 1').rstrip('=')}77",
+        json.dumps({"body": escaped[7].replace(canaries[7], near[7])}),
+    ]
+    return {f"queue/{i:04d}": text.encode() for i, text in enumerate(texts)}
 
 
 def _image(homes: dict[str, str], near: list[str]) -> bytes:
@@ -84,11 +102,13 @@ def _image(homes: dict[str, str], near: list[str]) -> bytes:
     first = {"app/settings.ini": f"[contact]\nname = {homes['layer']}\n".encode(), "app/a.py": b"1"}
     second = {"app/.wh.settings.ini": b"", "app/near.txt": "\n".join(near).encode()}
     third = {"var/backup.json": deep.encode()}
-    files = {"config.json": json.dumps({"config": {"Env": env}}).encode()}
-    files |= {"1/layer.tar": _tar(first), "2/layer.tar": _tar(second)}
-    files["3/layer.tar.gz"] = gzip.compress(_tar(third), mtime=0)
-    manifest = [{"Config": "config.json", "Layers": [name for name in files if "layer" in name]}]
-    return _tar(files | {"manifest.json": json.dumps(manifest).encode()})
+    blobs = [json.dumps({"config": {"Env": env}}).encode(), _tar(first), _tar(second)]
+    blobs.append(gzip.compress(_tar(third), mtime=0))
+    files = {f"blobs/sha256/{hashlib.sha256(blob).hexdigest()}": blob for blob in blobs}
+    config, *layers = files
+    manifest = [{"Config": config, "RepoTags": ["intake:7"], "Layers": layers}]
+    files |= {"index.json": b'{"schemaVersion": 2}', "manifest.json": json.dumps(manifest).encode()}
+    return _tar(files | {"oci-layout": b'{"imageLayoutVersion": "1.0.0"}'})
 
 
 def _tar(files: dict[str, bytes]) -> bytes:

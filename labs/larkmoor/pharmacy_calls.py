@@ -15,6 +15,14 @@ from .pharmacy import NETWORK, ROLES, number
 
 Call = list[Any]
 Site = dict[str, Any]
+# How many calls of a family, its first ones, lie beside a role under every seed, if not two.
+SURE = {
+    "using a key by itself": 3,
+    "destroying the secret": 3,
+    "reading another depot's": 3,
+    "listing more than its depots": 5,
+    "looking around its objects": 3,
+}
 
 
 def published(site: Site, seed: int) -> dict[str, Any]:
@@ -80,18 +88,20 @@ def _s3(site: Site, operation: str, key: str, **more: Any) -> Call:
 
 
 def neighbours(site: Site, role: str, seed: int) -> list[tuple[str, Call]]:
-    """Forty calls that are none of this role's business, each with what it would be doing.
+    """Fifty calls that are none of this role's business, each with what it would be doing.
 
-    The first two calls of each family are among them under every seed; the others are drawn.
+    The first calls of each family are among them under every seed; the others are drawn.
     """
     rng = stream(seed, "neighbours", role)
     beside = {"intake": _beside_intake, "dispatch": _beside_dispatch, "rotator": _beside_rotator}[
         role
     ]
     families = _everyones(site, role) | beside(site, rng)
-    found = [(family, call) for family, calls in families.items() for call in calls[:2]]
-    others = [(family, call) for family, calls in families.items() for call in calls[2:]]
-    found += [others[i] for i in rng.permutation(len(others))[: 40 - len(found)]]
+    found, others = [], []
+    for family, calls in families.items():
+        for i, call in enumerate(calls):
+            (found if i < SURE.get(family, 2) else others).append((family, call))
+    found += [others[i] for i in rng.permutation(len(others))[: 50 - len(found)]]
     return [found[i] for i in rng.permutation(len(found))]
 
 
@@ -106,6 +116,7 @@ def _everyones(site: Site, role: str) -> dict[str, list[Call]]:
     stored = {"Key": f"{site['inbox']}/{site['depots'][0]}/RX-000000.json"}
     own, tags = {"SecretId": site["secret"]}, [{"Key": "a", "Value": "b"}]
     versioning = {"VersioningConfiguration": {"Status": "Suspended"}}
+    to_other = {"DestinationKeyId": other_name(site["key"])}
     alias = {"AliasName": site["key"], "TargetKeyId": other_name(site["key"])}
     open_policy = json.dumps({"Version": "2012-10-17", "Statement": []})
     attach = {"RoleName": mine, "PolicyArn": "arn:aws:iam::aws:policy/AdministratorAccess"}
@@ -138,9 +149,17 @@ def _everyones(site: Site, role: str) -> dict[str, list[Call]]:
         "using a key by itself": [
             ["kms", "generate_data_key", key | {"KeySpec": "AES_256"}],
             ["kms", "decrypt", {"CiphertextBlob": "(a ciphertext of the key)"}],
+            ["kms", "re_encrypt", {"CiphertextBlob": "(a ciphertext of the key)"} | to_other],
             ["kms", "encrypt", key | {"Plaintext": "x"}],
             ["kms", "generate_data_key_without_plaintext", key | {"KeySpec": "AES_256"}],
             ["kms", "encrypt", {"KeyId": other_name(site["key"]), "Plaintext": "x"}],
+        ],
+        "looking at the key": [
+            ["kms", "describe_key", key],
+            ["kms", "get_key_policy", key],
+            ["kms", "list_grants", key],
+            ["kms", "get_key_rotation_status", key],
+            ["kms", "list_aliases", {}],
         ],
         "reaching another secret": [
             ["secretsmanager", "get_secret_value", secret],
@@ -151,9 +170,10 @@ def _everyones(site: Site, role: str) -> dict[str, list[Call]]:
         ],
         "destroying the secret": [
             ["secretsmanager", "delete_secret", own],
-            ["secretsmanager", "update_secret", own | {"Description": "mine"}],
             ["secretsmanager", "put_resource_policy", own | {"ResourcePolicy": open_policy}],
+            ["secretsmanager", "update_secret", own | {"Description": "mine"}],
             ["secretsmanager", "tag_resource", own | {"Tags": tags}],
+            ["secretsmanager", "untag_resource", own | {"TagKeys": ["a"]}],
         ],
         "giving itself rights": [
             ["iam", "attach_role_policy", attach],
@@ -181,6 +201,11 @@ def _beside_intake(site: Site, rng: np.random.Generator) -> dict[str, list[Call]
             ["s3", "list_objects_v2", bucket | {"Prefix": f"{receipts}/"}],
             ["s3", "list_objects", bucket | {"Prefix": stored}],
             ["s3", "list_object_versions", bucket],
+            ["s3", "get_bucket_location", bucket],
+        ],
+        "changing what it stored": [
+            _s3(site, "put_object_tagging", stored, Tagging={"TagSet": []}),
+            _s3(site, "put_object_acl", f"{receipts}/RX-000000.json", ACL="private"),
         ],
         "writing where nothing arrives": [
             _s3(site, "put_object", f"{name}/{number(rng)}.json", Body="{}")
@@ -204,21 +229,15 @@ def _beside_dispatch(site: Site, rng: np.random.Generator) -> dict[str, list[Cal
     move = {"VersionStage": "AWSCURRENT", "MoveToVersionId": "0" * 32}
     foreign = [name for name in NETWORK if name not in depots]
     elsewhere = [foreign[i] for i in rng.permutation(len(foreign))[:3]]
-    places = [f"{inbox}/{elsewhere[0]}", f"{inbox}/{depots[0]}-annex", f"{inbox}/{elsewhere[1]}"]
+    places = [f"{inbox}/{depots[0]}-annex", f"{inbox}/{elsewhere[0]}", f"{inbox}/{elsewhere[1]}"]
     places += [
         f"{inbox}/{elsewhere[2]}",
         f"{inbox}/{depots[1]}2",
         f"{inbox}-old/{depots[2]}",
         site["receipts"],
     ]
-    prefixes = [
-        f"{inbox}/{elsewhere[0]}/",
-        f"{inbox}/{depots[0]}-annex/",
-        "",
-        f"{inbox}/",
-        f"{inbox}/{depots[0]}",
-        f"{inbox}-old/{depots[2]}/",
-    ]
+    sure = [f"{inbox}/{elsewhere[0]}/", f"{inbox}/{depots[0]}-annex/", f"{inbox}/{depots[0]}"]
+    prefixes = ["", f"{inbox}/", f"{inbox}-old/{depots[2]}/"]
     return {
         "reading another depot's": [
             _s3(site, operation, f"{place}/RX-000000.json")
@@ -227,8 +246,8 @@ def _beside_dispatch(site: Site, rng: np.random.Generator) -> dict[str, list[Cal
         ],
         "listing more than its depots": [
             ["s3", "list_objects_v2", bucket],
-            *(["s3", "list_objects_v2", bucket | {"Prefix": prefix}] for prefix in prefixes),
             ["s3", "list_object_versions", bucket | {"Prefix": f"{inbox}/{depots[0]}/"}],
+            *(["s3", "list_objects_v2", bucket | {"Prefix": prefix}] for prefix in sure + prefixes),
         ],
         "writing": [
             _s3(site, "put_object", f"{inbox}/{depots[0]}/{number(rng)}.json", Body="{}"),
@@ -240,12 +259,17 @@ def _beside_dispatch(site: Site, rng: np.random.Generator) -> dict[str, list[Cal
         "looking around its objects": [
             _s3(site, "get_object_acl", f"{inbox}/{depots[0]}/RX-000000.json"),
             _s3(site, "get_object_tagging", f"{inbox}/{depots[1]}/RX-000001.json"),
+            _s3(site, "get_object", third, VersionId="null"),
             ["s3", "get_bucket_acl", bucket],
+            ["s3", "get_bucket_location", bucket],
         ],
         "changing the secret": [
             ["secretsmanager", "put_secret_value", secret | {"SecretString": "{}"}],
-            ["secretsmanager", "list_secret_version_ids", secret],
             ["secretsmanager", "update_secret_version_stage", secret | move],
+        ],
+        "looking at the secret": [
+            ["secretsmanager", "describe_secret", secret],
+            ["secretsmanager", "list_secret_version_ids", secret],
         ],
     }  # fmt: skip
 
@@ -269,8 +293,11 @@ def _beside_rotator(site: Site, rng: np.random.Generator) -> dict[str, list[Call
         "making and unmaking secrets": [
             ["secretsmanager", "create_secret", new],
             ["secretsmanager", "delete_resource_policy", secret],
-            ["secretsmanager", "get_resource_policy", secret],
             ["secretsmanager", "restore_secret", secret],
+        ],
+        "looking at the secret": [
+            ["secretsmanager", "get_resource_policy", secret],
+            ["secretsmanager", "list_secret_version_ids", secret],
         ],
         "reaching a secret with a longer name": [
             ["secretsmanager", operation, {"SecretId": site["secret"] + more}]

@@ -1,4 +1,4 @@
-"""The pharmacy that the lab draws from a seed: thirty calls, forty neighbours, ten canaries."""
+"""The pharmacy that the lab draws from a seed: thirty calls, fifty neighbours, ten canaries."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_no_neighbour_is_part_of_the_days_work(role: str) -> None:
         work = [json.dumps(call) for call in pharmacy_calls.workload(site, role, seed)]
         beside = [json.dumps(call) for _, call in pharmacy_calls.neighbours(site, role, seed)]
         assert len(work) == 30
-        assert len(beside) == len(set(beside)) == 40
+        assert len(beside) == len(set(beside)) == 50
         assert not set(work) & set(beside)
 
 
@@ -29,7 +29,7 @@ def test_half_of_the_neighbours_are_published() -> None:
     site = pharmacy.site(3)
     for role, told in pharmacy_calls.published(site, 3).items():
         every = [call for _, call in pharmacy_calls.neighbours(site, role, 3)]
-        assert len(told["refused"]) == 20
+        assert len(told["refused"]) == 25
         assert all(call in every for call in told["refused"])
 
 
@@ -54,7 +54,7 @@ def test_a_morning_holds_its_canaries_and_marks_what_is_well_formed() -> None:
         assert len(morning.canaries) == len(set(morning.canaries))
         told = [canary for canary in morning.canaries if canary in text]
         assert len(told) > 100
-        assert all(birth in text for birth in morning.births[:28])  # the last line has a name only
+        assert sum(birth in text for birth in morning.births) >= 27  # two lines have a name only
         stored = morning.stored("inbox")
         assert 8 <= len(stored) == sum(row is not None for row in morning.outcomes) < 16
         assert not any(f"/{morning.closed}/" in key for key in stored)
@@ -83,10 +83,10 @@ def test_a_canary_is_known_in_each_of_its_forms() -> None:
         assert any(form in told for form in forms("Ida Å. Quern"))
 
 
-def test_evidence_lies_in_three_entries_and_nowhere_else() -> None:
+def test_evidence_lies_in_four_entries_and_nowhere_else() -> None:
     for seed in SEEDS:
         evidence = Evidence(seed)
-        assert {entry for _, entry in evidence.truth} == {"logs", "image.tar", "repo"}
+        assert {entry for _, entry in evidence.truth} == {"logs", "queue", "image.tar", "repo"}
         assert 0 < len({canary for canary, _ in evidence.truth}) < len(evidence.canaries) == 10
         assert not any(c.encode() in evidence.files["handover.txt"] for c in evidence.canaries)
 

@@ -15,9 +15,16 @@ def plain_http_is_refused(estate, site):
         ("GET", key, b""),
         ("GET", bucket, b""),
         ("GET", f"{bucket}?policy", b""),
+        ("PUT", f"{bucket}/{site['receipts']}/RX-000001.json", b"{}"),
+        ("HEAD", f"{bucket}/{site['receipts']}/RX-000001.json", b""),
+        ("PUT", f"{bucket}/RX-000001.json", b"{}"),
+        ("POST", f"{bucket}/{site['receipts']}/RX-000002.json?uploads", b""),
+        ("DELETE", key, b""),
     ):
         secure = estate.over(True, estate.deployer, method, path, body)
-        assert secure == 200, "refused over https too: what is forbidden, the right or the road?"
+        assert secure in (200, 204), (
+            "refused over https too: what is forbidden, the right or the road?"
+        )
         plain = estate.over(False, estate.deployer, method, path, body)
         assert plain == 403, (
             "let through in plain text. Do you speak of the objects, and of the bucket?"
@@ -26,19 +33,19 @@ def plain_http_is_refused(estate, site):
 
 @check(points=2, observes="cloud", after="plain_http_is_refused")
 def intake_drops_and_never_looks(estate):
-    """The intake role makes its thirty calls, and each of forty calls next to them is refused."""
+    """The intake role makes its thirty calls, and each of fifty calls next to them is refused."""
     holds_its_role(estate, "intake")
 
 
 @check(points=2, observes="cloud", after="plain_http_is_refused")
 def dispatch_sees_its_own_depots(estate):
-    """The dispatch role makes its thirty calls, and each of forty calls next to them is refused."""
+    """The dispatch role makes its thirty calls, and each of fifty calls next to them is refused."""
     holds_its_role(estate, "dispatch")
 
 
 @check(points=2, observes="cloud", after="plain_http_is_refused")
 def rotator_keeps_to_one_secret(estate):
-    """The rotator role makes its thirty calls, and each of forty calls next to them is refused."""
+    """The rotator role makes its thirty calls, and each of fifty calls next to them is refused."""
     holds_its_role(estate, "rotator")
 
 
@@ -61,23 +68,34 @@ def without_the_key_nothing_is_readable(estate, site):
     assert estate.lock(place) == key, (
         "an object that was written without a wish is under another key than yours"
     )
-    assert not estate.stores(owner, place, "AES256"), (
-        "a writer chose the store's own lock instead of your key"
-    )
-    assert not estate.stores(owner, place, "aws:kms", estate.other_key), (
-        "a writer chose another key"
-    )
-    assert not estate.stores(owner, place, "aws:kms"), (
-        "a writer asked for KMS, named no key, and got another than yours"
-    )
-    assert estate.stores(owner, place, "aws:kms", key), (
-        "a writer who names your own key must be let in"
-    )
+    for spot in (place, place | {"Key": f"{site['receipts']}/RX-777777.json"}):
+        assert not estate.stores(owner, spot, "AES256"), (
+            "a writer chose the store's own lock instead of your key"
+        )
+        assert not estate.stores(owner, spot, "aws:kms", estate.other_key), (
+            "a writer chose another key"
+        )
+        assert not estate.stores(owner, spot, "aws:kms:dsse", estate.other_key), (
+            "a writer chose another key, and had it lock twice"
+        )
+        assert not estate.stores(owner, spot, "aws:kms"), (
+            "a writer asked for KMS, named no key, and got another than yours"
+        )
+        assert estate.stores(owner, spot, "aws:kms", key), (
+            "a writer who names your own key must be let in"
+        )
     assert estate.stores(intake, place), "the intake cannot store again"
     assert estate.is_kept_private(), "the bucket can be made public"
     assert estate.renews(key), "the key is never renewed"
     assert estate.spares_the_key(), "KMS is asked for every object"
     assert refuses(estate, porter, read), "rights to the bucket alone were enough to read"
+    with estate.lent("intake", "s3:GetObject"), estate.lent("dispatch", "s3:PutObject"):
+        assert refuses(estate, intake, read), (
+            "lent the right to read, the intake can. What does your key unwrap for it?"
+        )
+        assert refuses(estate, dispatch, write), (
+            "lent the right to write, dispatch can. What does your key wrap for it?"
+        )
 
     estate.switch(key, on=False)
     for reader in (dispatch, owner):
@@ -91,6 +109,12 @@ def without_the_key_nothing_is_readable(estate, site):
     )
     assert passes(estate, dispatch, secret), "with the key back, the secret stays closed"
     assert estate.deploy_again() == key, "deployed a second time, the pharmacy has another key"
+    assert estate.stores(intake, place) and estate.lock(place) == key, (
+        "somebody changed the bucket's encryption, and deploying again did not bring yours back"
+    )
+    assert not estate.stores(owner, place, "AES256"), (
+        "somebody took the bucket's policy away, and deploying again did not bring it back"
+    )
 
 
 @check(
@@ -203,8 +227,9 @@ def finds_every_leak(work, evidence):
     pairs = work.module("leaks").find("case", evidence.canaries)
     found = {(canary, entry) for canary, entry in pairs}
     assert not found - evidence.truth, "an alarm for something that is not there"
+    assert len(pairs) == len(found), "a pair is told more than once"
     missed = {entry for _, entry in evidence.truth - found}
-    for entry in ("logs", "image.tar", "repo"):
+    for entry in ("logs", "queue", "image.tar", "repo"):
         assert entry not in missed, f"something in {entry} was missed. What is packed in what?"
 
 
@@ -216,7 +241,8 @@ def holds_its_role(estate, role):
         "reading", "reading another depot's", "looking around its objects", "listing",
         "listing more than its depots", "writing", "writing where nothing arrives", "removing",
         "changing the bucket", "reaching another bucket", "changing the key",
-        "using a key by itself", "reading the secret", "changing the secret",
+        "using a key by itself", "looking at the key", "changing what it stored",
+        "reading the secret", "changing the secret", "looking at the secret",
         "destroying the secret", "reaching another secret",
         "reaching a secret with a longer name", "making and unmaking secrets",
         "giving itself rights", "becoming another role",

@@ -153,7 +153,8 @@ class Estate:
             Bucket=other_name(site["bucket"]),
             CreateBucketConfiguration={"LocationConstraint": site["region"]},
         )
-        self.other_key = self.kms.create_key()["KeyMetadata"]["Arn"]
+        policy = json.dumps(_open_to_copies(site["account"]))
+        self.other_key = self.kms.create_key(Policy=policy)["KeyMetadata"]["Arn"]
         self.kms.create_alias(AliasName=other_name(site["key"]), TargetKeyId=self.other_key)
         self.vault.create_secret(Name=other_name(site["secret"]), SecretString="{}")
         for i in range(6):
@@ -244,7 +245,7 @@ class Estate:
                 raise AssertionError(f"a call of its recorded day was refused{named}")
 
     def neighbours(self, role: str) -> dict[str, list[Call]]:
-        """Forty calls that lie beside it, by what one would be doing."""
+        """Fifty calls that lie beside it, by what one would be doing."""
         found: dict[str, list[Call]] = {}
         for deed, call in neighbours(self.site, role, self.seed):
             found.setdefault(deed, []).append(call)
@@ -254,7 +255,7 @@ class Estate:
     def _store(self, operation: str, params: dict[str, Any]) -> None:
         """Have what a call would read: for what is not there S3 may refuse anybody who asks."""
         if operation in ("get_object", "head_object"):
-            self.s3.put_object(**params, Body=b"{}")
+            self.s3.put_object(Bucket=params["Bucket"], Key=params["Key"], Body=b"{}")
 
     def only_its_host_becomes(self, role: str) -> bool:
         """Are all other hosts, and a stranger, refused this role?"""
@@ -291,8 +292,26 @@ class Estate:
         """Does the key get new material every year?"""
         return bool(self.kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"])
 
+    @contextlib.contextmanager
+    def lent(self, role: str, action: str) -> Iterator[None]:
+        """Let a role do one thing more for a while."""
+        statement = {"Effect": "Allow", "Action": action, "Resource": "*"}
+        iam, name = self.cloud.client("iam"), self.site["roles"][role]["name"]
+        text = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam.put_role_policy(RoleName=name, PolicyName="lent", PolicyDocument=text)
+        yield
+        iam.delete_role_policy(RoleName=name, PolicyName="lent")
+
     def deploy_again(self) -> str:
-        """Run the learner's stack once more; the ARN behind the alias afterwards."""
+        """Undo what the bucket was given and run the learner's stack once more; the ARN behind the
+        alias afterwards.
+        """
+        bucket = self.site["bucket"]
+        plain = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+        self.s3.put_bucket_encryption(
+            Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [plain]}
+        )
+        self.s3.delete_bucket_policy(Bucket=bucket)
         self.work.deploy(self.site, ["intake", "dispatch"])
         return self.key()
 
@@ -365,6 +384,18 @@ class Estate:
             stages = secret["VersionIdsToStages"].items()
             filled["RemoveFromVersionId"] = next(v for v, s in stages if "AWSCURRENT" in s)
         return filled
+
+
+def _open_to_copies(account: str) -> dict[str, Any]:
+    """The policy of a key under which anybody may have things encrypted anew, as a thief's would.
+    """
+    owner = {"AWS": f"arn:aws:iam::{account}:root"}
+    rights = ((owner, "kms:*"), ({"AWS": "*"}, "kms:ReEncryptTo"))
+    statements = [
+        {"Effect": "Allow", "Principal": who, "Action": what, "Resource": "*"}
+        for who, what in rights
+    ]
+    return {"Version": "2012-10-17", "Statement": statements}
 
 
 def _hashes(secret: str) -> list[bytes]:

@@ -32,7 +32,7 @@ def find(folder: str, canaries: list[str]) -> list[list[str]]:
 
 DEPTH = 6  # a tar.gz in an image, base64 in its file, JSON in that, and two to spare
 BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{12,}")
-ESCAPE = re.compile(rb"\\u([0-9a-fA-F]{4})")
+ESCAPES = re.compile(rb"(?:\\+u[0-9a-fA-F]{4})+")  # in JSON in JSON with two backslashes
 
 
 def files(entry: Path) -> list[Path]:
@@ -71,14 +71,20 @@ def members(data: bytes) -> list[bytes]:
 
 def decoded(data: bytes) -> Iterator[bytes]:
     """What base64 and JSON's escapes stand for. Text may be glued to the front of base64."""
-    if ESCAPE.search(data):
-        yield ESCAPE.sub(lambda code: chr(int(code[1], 16)).encode("utf-8", "replace"), data)
+    if ESCAPES.search(data):
+        yield ESCAPES.sub(spelled, data)
     for run in BASE64.findall(data):
         plain = run.translate(bytes.maketrans(b"-_", b"+/"))
         for start in range(4):
             whole = plain[start : start + (len(plain) - start) // 4 * 4]
             rest = plain[start + len(whole) :]
             yield base64.b64decode(whole + (rest + b"==")[:4] if len(rest) > 1 else whole)
+
+
+def spelled(escapes: re.Match[bytes]) -> bytes:
+    """The letters of a row of escapes, which are UTF-16: some letters take two."""
+    units = bytes.fromhex(re.sub(rb"\\+u", b"", escapes[0]).decode())
+    return units.decode("utf-16-be", "replace").encode()
 
 
 ### END SOLUTION

@@ -2,11 +2,12 @@
 
 A text has three encodings in base64, one for each distance of its beginning from a multiple of
 three, and their first and last characters also depend on the neighbours. Containers still have to
-be opened.
+be opened, and so has base64 that holds one, or more base64.
 """
 
 from __future__ import annotations
 
+import base64
 import gzip
 import io
 import json
@@ -19,6 +20,8 @@ from functools import cache
 from pathlib import Path
 
 ALPHABET = [*"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", "-+", "_/"]
+
+RUN = re.compile(rb"[A-Za-z0-9+/]{16,}={0,2}")
 
 
 def find(folder: str, canaries: list[str]) -> list[list[str]]:
@@ -35,7 +38,10 @@ def find(folder: str, canaries: list[str]) -> list[list[str]]:
 
 def shape(canary: str) -> re.Pattern[bytes]:
     """Everything that a canary can look like."""
-    texts = {canary.encode(), json.dumps(canary)[1:-1].encode()}
+    escaped = json.dumps(canary)[1:-1]
+    upper = re.sub(r"(?<=\\u)....", lambda code: code[0].upper(), escaped)
+    deeper = [escaped.replace("\\", "\\" * count) for count in (2, 4)]
+    texts = {text.encode() for text in (canary, escaped, upper, *deeper)}
     ways = [re.escape(text) for text in texts]
     ways += [encoded(text, before).encode() for text in texts for before in range(3)]
     return re.compile(b"|".join(ways))
@@ -60,6 +66,10 @@ def layers(data: bytes) -> Iterator[bytes]:
     yield data
     if not data:
         return  # gzip unpacks nothing to nothing, for ever
+    for run in RUN.findall(data):
+        inner = base64.b64decode(run[: len(run) // 4 * 4])
+        if inner.startswith(b"\x1f\x8b") or RUN.fullmatch(inner):
+            yield from layers(inner)
     for opener in (gzip.decompress, zlib.decompress):
         try:
             yield from layers(opener(data))
