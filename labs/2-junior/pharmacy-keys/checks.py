@@ -109,7 +109,8 @@ def without_the_key_nothing_is_readable(estate, site):
     )
     assert passes(estate, dispatch, secret), "with the key back, the secret stays closed"
     assert estate.deploy_again() == key, "deployed a second time, the pharmacy has another key"
-    assert estate.stores(intake, place) and estate.lock(place) == key, (
+    assert estate.stores(intake, place), "deployed a second time, the intake cannot store"
+    assert estate.lock(place) == key, (
         "somebody changed the bucket's encryption, and deploying again did not bring yours back"
     )
     assert not estate.stores(owner, place, "AES256"), (

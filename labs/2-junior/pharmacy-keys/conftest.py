@@ -90,18 +90,16 @@ def desk_canaries(evidence: Evidence) -> str:
 
 # --- the account ---------------------------------------------------------------------------
 
-# Printed in the sandbox: what was left where a program may write, other than the work folder.
+# Run in the sandbox, prints what lies where a program may write besides its work folder.
 SCRATCH = """
-import os, sys, tempfile
-for place in {"/tmp", "/dev/shm", "/var/tmp", tempfile.gettempdir(), os.path.expanduser("~")}:
-    if os.path.realpath(place) == os.getcwd():
-        continue
-    for folder, _, names in os.walk(place):
-        for path in (os.path.join(folder, name) for name in names):
-            try:
-                sys.stdout.buffer.write(path.encode("utf-8", "replace") + open(path, "rb").read(65536))
-            except OSError:
-                pass
+import sys, tempfile
+from pathlib import Path
+
+here = Path.cwd().resolve()
+for place in {Path(p).resolve() for p in ("/tmp", "/dev/shm", tempfile.gettempdir(), Path.home())}:
+    for path in place.rglob("*") if place.is_dir() else ():
+        if here not in (path, *path.parents) and path.is_file():
+            sys.stdout.buffer.write(str(path).encode() + path.read_bytes()[:65536])
 """
 
 
@@ -109,7 +107,7 @@ def found_in_scratch(work: Any) -> list[bytes]:
     """The bytes of the files that lie outside the work folder."""
     work.write(".scratch.py", SCRATCH.encode())
     program = work.run(".scratch.py")
-    program.wait()
+    assert program.wait() == 0, "a file was left outside the work folder that cannot be read"
     work.remove(".scratch.py")
     return [program.output()]
 
@@ -550,8 +548,8 @@ class Rotation:
         self.work.write("site.json", json.dumps(self.site).encode())  # now with the database's port
         program = self.work.run("stack.py", "site.json")
         assert program.wait() == 0, "python stack.py site.json did not end well"
-        self.first = {"engine": "pharmacy", "user": self.pharmacy.user, "region": self.site["region"]}
-        self.first["password"] = self.pharmacy.newest
+        self.first = {"user": self.pharmacy.user, "password": self.pharmacy.newest}
+        self.first["engine"] = "pharmacy"  # as AWS's own templates have it
         text = json.dumps(self.first)
         self.vault.put_secret_value(SecretId=self.site["secret"], SecretString=text)
         self.rotator = self.estate.role("rotator")
