@@ -337,7 +337,7 @@ class Estate:
         told = [form for secret in secrets for form in forms(secret) if form in remains]
         told += [mark for secret in morning.canaries for mark in _hashes(secret) if mark in remains]
         births = "|".join(morning.births).encode()
-        bare = re.search(rb"(?<![0-9.])(?<!RX-)(?:%s)(?![0-9])" % births, remains)
+        bare = re.search(rb"(?<![0-9.T])(?<!RX-)(?:%s)(?![0-9])" % births, remains)
         return stored, entries, bool(told or bare)
 
     def _last_words(self, program: Any) -> str:

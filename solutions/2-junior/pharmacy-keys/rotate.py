@@ -44,7 +44,7 @@ class Rotation:
     def is_past(self) -> bool:
         """Has a newer rotation taken both labels away? Then a late retry has nothing to do."""
         labels = self.versions().get(self.token, ["AWSPENDING"])
-        return "AWSPENDING" not in labels and "AWSCURRENT" not in labels
+        return not {"AWSPENDING", "AWSCURRENT"} & set(labels)
 
     def create_secret(self) -> None:
         """Have a next credential, stored as AWSPENDING before anything else learns of it."""
