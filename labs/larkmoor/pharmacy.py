@@ -11,14 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from .account import ACCOUNT, NETWORK, REGIONS
 from .draw import stream
 from .people import DRUGS, customers
-from .places import DEPOTS
 
-ACCOUNT = "123456789012"
-NETWORK = [name.lower().replace(" ", "-") for name in DEPOTS]
 ROLES = ("intake", "dispatch", "rotator")
-REGIONS = ("eu-west-1", "eu-central-1", "eu-north-1", "eu-west-3")
 
 
 def site(seed: int) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from .account import NETWORK
 from .draw import stream
-from .pharmacy import NETWORK, ROLES, number
+from .pharmacy import ROLES, number
 
 Call = list[Any]
 Site = dict[str, Any]

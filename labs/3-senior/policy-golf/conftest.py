@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from botocore.exceptions import ClientError
 from larkmoor import stream
-from larkmoor.pharmacy import ACCOUNT, NETWORK, REGIONS
+from larkmoor.account import ACCOUNT, NETWORK, REGIONS
 
 from autograder import fixture, given
 from infra.cloud.fixtures import Identity, loopback, private_cloud
