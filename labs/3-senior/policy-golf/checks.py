@@ -25,15 +25,16 @@ def the_recorded_month_passes(desk):
     """With IAM enforced, each role makes every call of the month that was recorded."""
     account = desk.account()
     for role in ("assessor", "cashier", "releaser"):
-        account.live_through(role, desk.month(role, later=False))
+        account.live_through(role, desk.month(role, later=0))
 
 
 @check(points=3, observes="cloud", must=True, after="the_recorded_month_passes")
 def the_next_month_passes(desk):
-    """The same programs' next month passes too: other dates and claims, one folder more."""
+    """The same programs' next month passes too, and one after it: other names, folders more."""
     account = desk.account("notify")
     for role in ("assessor", "cashier", "releaser"):
-        account.live_through(role, desk.month(role, later=True))
+        account.live_through(role, desk.month(role, later=1))
+        account.live_through(role, desk.month(role, later=2))
 
 
 @check(points=3, observes="cloud", must=True, after="the_recorded_month_passes")
@@ -45,7 +46,7 @@ def what_lies_beside_is_refused(desk):
             assert desk.refused(account, role, call), (
                 f"the {role} was let in beside its work. Which family of calls.json has a sibling?"
             )
-        account.live_through(role, desk.month(role, later=False))
+        account.live_through(role, desk.month(role, later=0))
 
 
 @check(points=4, observes="cloud", must=True, after="the_recorded_month_passes")
@@ -58,7 +59,7 @@ def no_way_up(desk):
             assert not desk.leads_up(account, role, name), (
                 f"the {role} became an administrator. Which right of its hands out rights?"
             )
-    account.live_through("releaser", desk.month("releaser", later=False))
+    account.live_through("releaser", desk.month("releaser", later=0))
 
 
 @check(points=1, observes="artifact", after="the_next_month_passes")

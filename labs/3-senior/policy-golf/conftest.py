@@ -71,9 +71,41 @@ def months(seed: int) -> tuple[str, str]:
     return ends, begins
 
 
+def afterwards(seed: int) -> str:
+    """A third month, up to a year on, which begins no quarter."""
+    return _before(months(seed)[0], -int(stream(seed, "claims afterwards").choice([2, 5, 8, 11])))
+
+
+def coined(seed: int) -> tuple[str, str]:
+    """What whoever writes functions calls the next two; the second one takes over from the old."""
+    rng = stream(seed, "claims functions")
+    plain = f"{_letters(rng, int(rng.choice([2, 3, 6, 7, 8])))}{rng.integers(2, 10)}"
+    long = f"{plain}-{_letters(rng, int(rng.integers(3, 9)))}"
+    return (long if rng.integers(2) else plain), f"legacy-{_letters(rng, int(rng.integers(2, 9)))}"
+
+
+def picture(rng: np.random.Generator) -> str:
+    """What a customer calls a picture."""
+    words = [_letters(rng, int(rng.integers(1, 7))) for _ in range(rng.integers(1, 3))]
+    return "-".join([*words, *([str(rng.integers(1, 30))] * int(rng.integers(2)))])
+
+
+def _letters(rng: np.random.Generator, length: int) -> str:
+    return "".join(chr(ord("a") + i) for i in rng.integers(26, size=length))
+
+
 def claim(rng: np.random.Generator) -> str:
     """A claim's number."""
     return f"C-{rng.integers(10**6):06d}"
+
+
+def _before(month: str, back: int) -> str:
+    number = int(month[:4]) * 12 + int(month[5:]) - 1 - back
+    return f"{number // 12}-{number % 12 + 1:02d}"
+
+
+def _quarter(month: str) -> str:
+    return f"{month[:4]}-Q{(int(month[5:]) + 2) // 3}"
 
 
 # --- a month of each program -----------------------------------------------------------------
@@ -81,26 +113,38 @@ def claim(rng: np.random.Generator) -> str:
 
 def recorded(of: Site, role: str, seed: int) -> list[Call]:
     """The calls of a role in the month that was recorded."""
-    return month_of(of, role, seed, months(seed)[0], later=False)
+    return month_of(of, role, seed, months(seed)[0], "notify", ("resize",))
 
 
 def next_month(of: Site, role: str, seed: int) -> list[Call]:
-    """The calls of the same program a month later."""
-    return month_of(of, role, seed, months(seed)[1], later=True)
+    """The calls of the same program a month later: films, restatements, a new function."""
+    old = ("resize", "notify")
+    return month_of(of, role, seed, months(seed)[1], coined(seed)[0], old)
 
 
-def month_of(of: Site, role: str, seed: int, month: str, *, later: bool) -> list[Call]:
-    """The calls of one month; in a later one there are films, restatements and a new function."""
+def third_month(of: Site, role: str, seed: int) -> list[Call]:
+    """The calls of the same program later in the year."""
+    fresh, fresher = coined(seed)
+    return month_of(of, role, seed, afterwards(seed), fresher, ("resize", fresh))
+
+
+def month_of(
+    of: Site, role: str, seed: int, month: str, fresh: str, old: Sequence[str]
+) -> list[Call]:
+    """The calls of one month; in a later one there are films and, at its time, restatements."""
     rng = stream(seed, "claims", role, month)
-    make = {"assessor": _assessments, "cashier": _payments, "releaser": _releases}[role]
-    return make(of, rng, month, later)
+    if role == "releaser":
+        return _releases(of, rng, fresh, old)
+    later = month != months(seed)[0]
+    return (_assessments if role == "assessor" else _payments)(of, rng, month, later)
 
 
 def _assessments(of: Site, rng: np.random.Generator, month: str, later: bool) -> list[Call]:
     calls: list[Call] = []
     for number in [claim(rng) for _ in range(4)]:
         depot = NETWORK[rng.integers(len(NETWORK))]
-        pictures = [("photos", "1.jpg"), ("photos", "2.jpg"), *([("films", "1.mp4")] * later)]
+        pictures = [("photos", f"{picture(rng)}.jpg"), ("photos", f"{picture(rng)}.jpg")]
+        pictures += [("films", f"{picture(rng)}.mp4")] * later
         calls.append(["sqs", "receive_message", {"QueueUrl": "(queue)"}])
         for kind in dict.fromkeys(kind for kind, _ in pictures):
             place = f"{kind}/{month}/{depot}/{number}/"
@@ -132,19 +176,16 @@ def _payments(of: Site, rng: np.random.Generator, month: str, later: bool) -> li
     calls += [
         s3("get_object", of["bank"], f"receipts/{month}/{number}.xml") for number in numbers[:2]
     ]
-    year, number = month.split("-")
-    quarter = f"{year}-Q{(int(number) + 2) // 3}"
+    quarter = _quarter(_before(month, 1))
     again = [
         s3("put_object", of["bank"], f"restatements/{quarter}/{one}.xml", Body="<p/>")
         for one in numbers[:2]
     ]
-    return calls + (again if later else [])
+    return calls + (again if later and _quarter(month) != quarter else [])
 
 
-def _releases(of: Site, rng: np.random.Generator, month: str, later: bool) -> list[Call]:
-    name = of["functions"]
-    fresh = f"{name}-films" if later else f"{name}-notify"
-    old = [f"{name}-resize", *([f"{name}-notify"] if later else [])]
+def _releases(of: Site, rng: np.random.Generator, new: str, others: Sequence[str]) -> list[Call]:
+    fresh, *old = (f"{of['functions']}-{one}" for one in (new, *others))
     calls: list[Call] = [
         ["iam", "create_role", run_role(of, fresh)],
         ["iam", "put_role_policy", {
@@ -466,7 +507,7 @@ def _listings(bucket: str, prefixes: Iterable[str]) -> list[Call]:
 # A cell is an action on a resource with the condition keys that such a request carries; `need`
 # names the roles whose work asks for it, `weight` what it costs a role that may and need not.
 READ, WRITE, PERMIT = 1, 3, 10
-CLOSED = (5, 13, 24)  # months ago
+CLOSED = (3, 11, 20)  # months ago, and up to four more
 KEYS = (
     "dynamodb:leadingkeys", "iam:passedtoservice", "iam:permissionsboundary", "kms:viaservice",
     "s3:prefix",
@@ -555,7 +596,7 @@ class _Ground:
 
 
 def ground(of: Site, seed: int) -> list[Cell]:
-    """Return every cell of one account."""
+    """Return every cell of one account but what only later months ask for: nobody pays for it."""
     field = _Ground(of)
     when = dates(seed)
     _objects(field, when)
@@ -564,27 +605,22 @@ def ground(of: Site, seed: int) -> list[Cell]:
     _shelves(field, when)
     _services(field)
     _identities(field)
-    return field.cells
+    later = (when["later"], when["quarter"])
+    return [
+        cell for cell in field.cells
+        if not (cell["need"] and any(word in json.dumps(cell) for word in later))
+    ]  # fmt: skip
 
 
 def dates(seed: int) -> dict[str, str]:
-    """The recorded month, the next and its quarter, three closed ones; a depot and a claim."""
+    """The recorded month, its quarter, the next month, three closed ones; a depot and a claim."""
     rng = stream(seed, "claims universe")
     now, later = months(seed)
     return {
-        "now": now, "later": later, "quarter": _quarter(later),
-        **{f"closed{back}": _before(now, back) for back in CLOSED},
+        "now": now, "later": later, "quarter": _quarter(now),
+        **{f"closed{back}": _before(now, back + int(rng.integers(5))) for back in CLOSED},
         "depot": NETWORK[rng.integers(len(NETWORK))], "claim": claim(rng),
     }  # fmt: skip
-
-
-def _before(month: str, back: int) -> str:
-    number = int(month[:4]) * 12 + int(month[5:]) - 1 - back
-    return f"{number // 12}-{number % 12 + 1:02d}"
-
-
-def _quarter(month: str) -> str:
-    return f"{month[:4]}-Q{(int(month[5:]) + 2) // 3}"
 
 
 def _objects(field: _Ground, when: dict[str, str]) -> None:
@@ -620,7 +656,7 @@ def _objects(field: _Ground, when: dict[str, str]) -> None:
         *(("bank", f"restatements/{quarter}/{{claim}}.xml", {}) for quarter in quarters),
         ("bank", "keys/sftp.pem", {}),
         ("builds", f"claims/{name}-resize/0a1b2c3d4e5f.zip", {"releaser": put + get}),
-        ("builds", f"claims/{name}-films/0a1b2c3d4e5f.zip", {"releaser": put + get}),
+        ("builds", f"claims/{name}-notify/0a1b2c3d4e5f.zip", {"releaser": put + get}),
         ("builds", f"claims/{name}-legacy/0a1b2c3d4e5f.zip", {}),
         ("builds", f"claims/{name}-resize/notes.txt", {}),
         ("builds", "claims/shared/lib.zip", {}),
@@ -727,7 +763,7 @@ def _shelves(field: _Ground, when: dict[str, str]) -> None:
 
 def _services(field: _Ground) -> None:
     of = field.of
-    for name in ("resize", "notify", "films"):
+    for name in ("resize", "notify"):
         where = [field.arn("lambda", f"function:{of['functions']}-{name}")]
         field.add("lambda", _FUNCTION, where, releaser=_RELEASE)
     others = (f"{of['functions']}-legacy", f"claims-audit-{of['tag']}", f"payroll-{of['tag']}")
@@ -749,7 +785,7 @@ def policy_arn(of: Site, role: str) -> str:
 
 def _identities(field: _Ground) -> None:
     of = field.of
-    run = [run_arn(of, f"{of['functions']}-{name}") for name in ("resize", "notify", "films")]
+    run = [run_arn(of, f"{of['functions']}-{name}") for name in ("resize", "notify")]
     fenced = {"iam:permissionsboundary": fence_arn(of)}
     open_ = {"iam:permissionsboundary": fence_arn(of, "-open")}
     make = ("CreateRole",)
@@ -1134,12 +1170,8 @@ def calls(site: Site, seed: int) -> dict[str, Any]:
 @given("ground.json")
 @fixture
 def desk_ground(site: Site, seed: int) -> str:
-    """The ground without what only the next month will ask for."""
-    later = {dates(seed)["later"], dates(seed)["quarter"], "films"}
-    cells = [
-        cell for cell in ground(site, seed)
-        if not (cell["need"] and any(word in json.dumps(cell) for word in later))
-    ]  # fmt: skip
+    """The ground: what the scorecard counts, and the judge."""
+    cells = ground(site, seed)
     return "[\n" + ",\n".join(json.dumps(cell) for cell in cells) + "\n]\n"
 
 
@@ -1245,9 +1277,9 @@ class Desk:
         """A fresh account in which the roles carry the learner's policies."""
         return self.opened().furnish(self.policies, ("resize", *functions))
 
-    def month(self, role: str, later: bool) -> list[Call]:
-        """The recorded month of a role, or the next."""
-        return (next_month if later else recorded)(self.of, role, self.seed)
+    def month(self, role: str, later: int) -> list[Call]:
+        """The recorded month of a role, the next, or one more."""
+        return (recorded, next_month, third_month)[later](self.of, role, self.seed)
 
     def probes(self, role: str) -> list[Call]:
         """Twenty calls beside a role's work."""
