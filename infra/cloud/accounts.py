@@ -48,6 +48,15 @@ _ON_ALL = {
     "GetAccountAuthorizationDetails": "*", "ListAccountAliases": "*",
 }
 _ON_ALL |= dict.fromkeys(simulator.ON_ALL, "*")
+# What the service authorization reference lists with iam:PermissionsBoundary; no other call has it.
+_BOUNDED = {
+    f"{verb}{kind}{what}"
+    for kind in ("Role", "User")
+    for verb, what in (
+        ("Create", ""), ("Attach", "Policy"), ("Detach", "Policy"), ("Put", "Policy"),
+        ("Delete", "Policy"), ("Put", "PermissionsBoundary"), ("Delete", "PermissionsBoundary"),
+    )
+}  # fmt: skip
 SUPPORTED = (
     _ON_USER | _ON_ROLE | _ON_GROUP | _ON_POLICY | _ON_PROFILE | set(_ON_ALL) | simulator.ON_ENTITY
 )
@@ -153,7 +162,7 @@ def _context(name: str, params: dict[str, Any]) -> Context:
         keys |= resource_tags(state.pairs(target.tags), "iam")
     if "PermissionsBoundary" in params:
         keys["iam:permissionsboundary"] = params["PermissionsBoundary"]
-    else:
+    elif name in _BOUNDED:
         # Changes of a principal's policies are compared with the boundary that it already has.
         boundary = getattr(target, "permissions_boundary_arn", None)
         keys |= {"iam:permissionsboundary": boundary} if boundary else {}

@@ -86,6 +86,32 @@ def test_a_boundary_demanded_of_new_users(cloud: Cloud) -> None:
     assert cloud.state("iam")["users"]["new"]["boundary"] == arn
 
 
+def test_a_boundary_is_a_key_of_calls_that_change_policies_only(cloud: Cloud) -> None:
+    iam, document = cloud.client("iam"), json.dumps(allow(["s3:*"]))
+    arn = iam.create_policy(PolicyName="limit", PolicyDocument=document)["Policy"]["Arn"]
+    may = allow(["iam:*"])
+    may["Statement"][0]["Condition"] = {"StringEquals": {"iam:PermissionsBoundary": arn}}
+    hr = client.of(cloud, "iam", cloud.identity("hr", [may]))
+    trust = json.dumps({
+        "Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"},
+             "Action": "sts:AssumeRole"},
+        ],
+    })  # fmt: skip
+    new = {"RoleName": "new"}
+    hr.create_role(**new, AssumeRolePolicyDocument=trust, PermissionsBoundary=arn)
+    hr.put_role_policy(**new, PolicyName="work", PolicyDocument=document)
+    assert client.code(hr.get_role, **new) == "AccessDenied"
+    assert client.code(hr.list_role_policies, **new) == "AccessDenied"
+    refused = client.code(hr.update_assume_role_policy, **new, PolicyDocument=trust)
+    assert refused == "AccessDenied"
+    hr.delete_role_policy(**new, PolicyName="work")
+    assert client.code(hr.delete_role, **new) == "AccessDenied"
+    hr.delete_role_permissions_boundary(**new)
+    again = client.code(hr.put_role_policy, **new, PolicyName="work", PolicyDocument=document)
+    assert again == "AccessDenied"
+
+
 def test_a_role_and_its_session(cloud: Cloud) -> None:
     cloud.bucket("data")
     ann, bob = cloud.identity("ann"), cloud.identity("bob")
