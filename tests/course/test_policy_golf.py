@@ -27,6 +27,7 @@ ALL = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 # What a call ends with that was let in and has nothing left to do.
 SPENT = {
     "", "DisabledException", "KMS.DisabledException", "EntityAlreadyExists", "LimitExceeded",
+    "BucketNotEmpty", "ResourceNotFoundException", "InvalidRequestException",
 }  # fmt: skip
 Open = Callable[..., Any]
 
@@ -121,17 +122,20 @@ def test_no_list_of_names_holds_the_next_functions_or_pictures(lab: ModuleType) 
     assert len(lengths) > 6
 
 
-def test_sixty_probes_none_of_them_work_and_twenty_unpublished(lab: ModuleType) -> None:
+def test_every_probe_is_beside_the_work_and_forty_are_published(lab: ModuleType) -> None:
     for seed in SEEDS:
-        of, told = lab.names(seed), lab.told(lab.names(seed), seed)
+        of, told, counts = lab.names(seed), lab.told(lab.names(seed), seed), {}
         for role in lab.ROLES:
-            work = [*lab.recorded(of, role, seed), *lab.next_month(of, role, seed)]
+            months = (lab.recorded, lab.next_month, lab.third_month)
+            work = [call for month in months for call in month(of, role, seed)]
             beside = lab.probes(of, role, seed)
-            assert len(beside) == 20
+            assert len({json.dumps(call) for _, call in beside}) == len(beside)
+            counts[role] = len(beside)
             assert not [call for _, call in beside if call in work]
             shown = {family for family, call in beside if call in told[role]["refused"]}
             assert shown == {family for family, _ in beside}, "a sibling without a sibling"
         assert sum(len(one["refused"]) for one in told.values()) == 40
+        assert 145 <= sum(counts.values()) < 155
 
 
 def test_the_next_month_asks_for_what_the_recorded_one_did_not(lab: ModuleType) -> None:
@@ -167,7 +171,7 @@ def test_no_cell_is_only_for_later_months(lab: ModuleType) -> None:
 def test_par_is_the_reference_and_fifteen_percent(lab: ModuleType) -> None:
     for seed in SEEDS:
         assert strokes(lab, policies(), seed) == {"assessor": 15, "cashier": 33, "releaser": 0}
-        assert sum(strokes(lab, same(lab, ALL), seed).values()) == 8803
+        assert sum(strokes(lab, same(lab, ALL), seed).values()) == 9157
         for one in (SOLUTION / "alternatives").iterdir():
             assert sum(strokes(lab, policies(one), seed).values()) <= lab.PAR
     assert int(48 * 1.15) == lab.PAR == 55
@@ -176,7 +180,7 @@ def test_par_is_the_reference_and_fifteen_percent(lab: ModuleType) -> None:
     assert "at_most(55)" in checks
     assert "at_most(110)" in checks
     assert "**Par is 55 strokes**" in brief
-    assert "they take 8,803" in brief
+    assert "they take 9,157" in brief
 
 
 def test_the_reference_allows_all_of_the_need(lab: ModuleType) -> None:
@@ -227,22 +231,26 @@ def test_every_probe_is_let_in_by_everything_and_refused_by_the_reference(
     lab: ModuleType, opened: Open, seed: int
 ) -> None:
     of = lab.names(seed)
-    wide, narrow = opened(seed, same(lab, ALL)), opened(seed, policies())
+    narrow = opened(seed, policies())
     for role in lab.ROLES:
-        for _, call in lab.probes(of, role, seed):
+        wide, beside = opened(seed, same(lab, ALL)), [call for _, call in lab.probes(of, role, seed)]
+        for call in sorted(beside, key=lambda call: call[1].startswith(("delete", "disable"))):
             wide.store([call])
             assert wide.attempt(wide.sessions[role], call) in SPENT, call
             assert narrow.refuses(role, call), call
 
 
 def test_each_probe_is_one_that_the_learner_can_place(lab: ModuleType) -> None:
-    """Every variant of a family is drawn under some seed."""
-    found = Counter()
+    """Every call of a family is published under some seed."""
+    found, every = set(), set()
+    of = lab.names(1) | {"tag": "0"}
     for seed in range(1, 150):
-        of = lab.names(seed)
         for role in lab.ROLES:
-            found.update((role, f, c[1]) for f, c in lab.probes(of, role, seed))
-    assert len(found) > 60
+            beside = [(role, f, c[1]) for f, c in lab.probes(of, role, seed)]
+            shown = lab.told(of, seed)[role]["refused"]
+            every.update(beside)
+            found.update(beside[: len(shown)])
+    assert found == every
 
 
 def deny(actions: Any, resources: Any = "*", **condition: Any) -> dict[str, Any]:
@@ -253,20 +261,38 @@ def deny(actions: Any, resources: Any = "*", **condition: Any) -> dict[str, Any]
 OLD = ["arn:aws:iam::*:role/claims/run/*-legacy", "arn:aws:lambda:*:*:function:*-legacy"]
 LEGACY = deny("*", OLD)
 NO_BARE_ROLE = deny("iam:CreateRole", Null={"iam:PermissionsBoundary": "true"})
+MADE = "a role is made outside the fence, or the fence is moved or taken off"
+KEYS = "an administrator's keys are found or made"
+DOOR = "a role that trusts the whole account is put on"
+LENT = "a strong role is lent to a function of the desk's"
+CODE = "a function that runs with a strong role gets other code"
+NO_OPEN = deny("*", StringLike={"iam:PermissionsBoundary": "*-open"})
 WALKED = {
     "old_version": ("the version of before the audit is made current again", ()),
-    "open_door": ("a role that trusts the whole account is put on", ()),
-    "drawer": ("a secret that holds an administrator's keys is opened", ()),
-    "borrowed_role, the old one": ("a strong role is lent to a function of the desk's", ()),
-    "borrowed_role, another": ("a strong role is lent to a function of the desk's", (LEGACY,)),
-    "other_code, the old one": ("a function that runs with a strong role gets other code", ()),
-    "other_code, another": ("a function that runs with a strong role gets other code", (LEGACY,)),
-    "unfenced_role": ("a role is made outside the fence, or the fence is moved", ()),
-    "behind another fence": (
-        "a role is made outside the fence, or the fence is moved", (NO_BARE_ROLE,),
+    "open_door": (DOOR, ()),
+    "open_door, its trust written anew": (DOOR, (), "sts:*"),
+    "drawer": (KEYS, ()),
+    "drawer, let out": (KEYS, (deny("iam:CreateAccessKey"),), "secretsmanager:GetSecretValue"),
+    "drawer, another key": (KEYS, (deny("secretsmanager:*"),)),
+    "borrowed_role, the old one": (LENT, ()),
+    "borrowed_role, another": (LENT, (LEGACY,)),
+    "other_code, the old one": (CODE, ()),
+    "other_code, another": (CODE, (LEGACY,)),
+    "unfenced_role": (MADE, ()),
+    "behind another fence": (MADE, (NO_BARE_ROLE, deny("iam:*PermissionsBoundary"))),
+    "behind a fence of AWS's": (
+        MADE, (NO_BARE_ROLE, NO_OPEN, deny(["iam:CreatePolicyVersion", "iam:*Boundary"])),
     ),
-    "the fence moved": (
-        "a role is made outside the fence, or the fence is moved", (deny("iam:CreateRole"),),
+    "the fence moved": (MADE, (deny(["iam:CreateRole", "iam:*Boundary"]),)),
+    "the fence replaced": (
+        MADE, (deny(["iam:CreateRole", "iam:CreatePolicyVersion", "iam:Delete*Boundary"]),),
+    ),
+    "the fence replaced by AWS's": (
+        MADE,
+        (deny(["iam:CreateRole", "iam:CreatePolicyVersion", "iam:Delete*Boundary"]), NO_OPEN),
+    ),
+    "the fence taken off": (
+        MADE, (deny(["iam:CreateRole", "iam:CreatePolicyVersion", "iam:Put*Boundary"]),),
     ),
 }  # fmt: skip
 
@@ -274,8 +300,9 @@ WALKED = {
 @pytest.mark.parametrize("walk", WALKED)
 def test_each_way_up_is_real(lab: ModuleType, opened: Open, walk: str) -> None:
     """Walked to its end: what lies in the vault is read, by the function's code where one runs."""
-    name, closed = WALKED[walk]
-    account = opened(9, same(lab, ALL, *closed, VAULT), run="here")
+    name, closed, *but = WALKED[walk]
+    every = {"Effect": "Allow", "NotAction": but, "Resource": "*"} if but else ALL
+    account = opened(9, same(lab, every, *closed, VAULT), run="here")
     releaser = account.sessions["releaser"]
     assert not account.vault_is_open(releaser)
     assert lab.WAYS[name](account, releaser, "releaser")

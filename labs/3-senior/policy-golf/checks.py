@@ -39,7 +39,7 @@ def the_next_month_passes(desk):
 
 @check(points=3, observes="cloud", must=True, after="the_recorded_month_passes")
 def what_lies_beside_is_refused(desk):
-    """Sixty calls next to the work are refused, twenty of them published nowhere."""
+    """About 150 calls next to the work are refused, most of them published nowhere."""
     account = desk.account()
     for role in ("assessor", "cashier", "releaser"):
         for call in desk.probes(role):

@@ -298,19 +298,18 @@ ALL = document({"Effect": "Allow", "Action": "*", "Resource": "*"})
 
 
 def probes(of: Site, role: str, seed: int) -> list[tuple[str, Call]]:
-    """Twenty calls beside a role's work: of ten families the first call, and another one drawn."""
+    """All calls beside a role's work: the first one of each of ten families, then the rest."""
     rng = stream(seed, "claims probes", role)
     when = dates(seed)
     make = {"assessor": _beside_assessor, "cashier": _beside_cashier, "releaser": _beside_releaser}
     families = make[role](of, when) | _everyones(of, role)
-    found = [(name, calls[0]) for name, calls in families.items()]
-    return found + [
-        (name, calls[int(rng.integers(1, len(calls)))]) for name, calls in families.items()
-    ]
+    rest = [(name, call) for name, calls in families.items() for call in calls[1:]]
+    first = [(name, calls[0]) for name, calls in families.items()]
+    return first + [rest[i] for i in rng.permutation(len(rest))]
 
 
 def told(of: Site, seed: int) -> dict[str, Any]:
-    """What the learner sees: each role's recorded month, and forty of the sixty probes."""
+    """What the learner sees: each role's recorded month, and forty of the probes."""
     found = {}
     for number, role in enumerate(ROLES):
         beside = [call for _, call in probes(of, role, seed)]
@@ -322,7 +321,6 @@ def told(of: Site, seed: int) -> dict[str, Any]:
 
 def _everyones(of: Site, role: str) -> dict[str, list[Call]]:
     key, own = {"KeyId": "(key)"}, policy_arn(of, role)
-    admin = "arn:aws:iam::aws:policy/AdministratorAccess"
     return {
         "using the key by itself": [
             ["kms", "decrypt", {"CiphertextBlob": "(ciphertext)"}],
@@ -338,7 +336,7 @@ def _everyones(of: Site, role: str) -> dict[str, list[Call]]:
                 "PolicyArn": own, "PolicyDocument": ALL, "SetAsDefault": False,
             }],
             ["iam", "attach_role_policy", {
-                "RoleName": f"{role}-{of['tag']}", "PolicyArn": admin,
+                "RoleName": f"{role}-{of['tag']}", "PolicyArn": ADMINISTRATOR,
             }],
             ["iam", "put_role_policy", {
                 "RoleName": f"{role}-{of['tag']}", "PolicyName": "more", "PolicyDocument": ALL,
@@ -358,6 +356,12 @@ def _everyones(of: Site, role: str) -> dict[str, list[Call]]:
                 "Bucket": of["builds"], "VersioningConfiguration": {"Status": "Suspended"},
             }],
             ["s3", "list_object_versions", {"Bucket": of["claims"]}],
+            ["s3", "delete_bucket", {"Bucket": of["claims"]}],
+            ["s3", "put_bucket_lifecycle_configuration", {
+                "Bucket": of["claims"], "LifecycleConfiguration": {"Rules": [
+                    {"ID": "all", "Status": "Enabled", "Filter": {}, "Expiration": {"Days": 1}},
+                ]},
+            }],
         ],
     }  # fmt: skip
 
@@ -380,11 +384,18 @@ def _beside_assessor(of: Site, when: dict[str, str]) -> dict[str, list[Call]]:
             )
         ],
         "listing more than a claim": _listings(
-            claims, ("", "photos/", f"photos/{when['now']}/", f"verdicts/{when['now']}/", "films/")
+            claims, (
+                "", "photos/", f"photos/{when['now']}/", f"verdicts/{when['now']}/", "films/",
+                *(
+                    f"{kind}/{when['now']}/{when['depot']}/{cut}"
+                    for kind in ("photos", "films") for cut in ("", "C-", when["claim"][:4])
+                ),
+            ),
         ),
         "removing": [
             s3("delete_object", claims, photo), s3("delete_object", claims, verdict),
             row("delete_item", of, CLAIM.format(**when)),
+            ["dynamodb", "delete_table", {"TableName": of["table"]}],
         ],
         "looking into other rows": [
             row("get_item", of, BANK.format(**when)),
@@ -411,6 +422,7 @@ def _beside_cashier(of: Site, when: dict[str, str]) -> dict[str, list[Call]]:
             s3("get_object", claims, f"verdicts/{now}/summary.csv"),
             s3("get_object", bank, f"receipts/{now}/statement.pdf"),
             s3("get_object", bank, f"outbox/{paper}"),
+            s3("get_object", claims, f"films/{photo.removeprefix('photos/')}"),
         ],
         "writing elsewhere": [
             s3("put_object", claims, verdict, Body="{}"),
@@ -421,7 +433,9 @@ def _beside_cashier(of: Site, when: dict[str, str]) -> dict[str, list[Call]]:
         ],
         "listing more than a month": [
             *_listings(bank, ("keys/", "", "receipts/", "outbox/")),
+            *_listings(bank, (f"receipts/{cut}" for cut in (now[:1], now[:5]))),
             *_listings(claims, ("", "verdicts/", f"photos/{now}/")),
+            *_listings(claims, (f"verdicts/{cut}" for cut in (now[:1], now[:5]))),
         ],
         "looking into other rows": [
             row("get_item", of, "STAFF#7"), row("get_item", of, CLAIM.format(**when)),
@@ -431,14 +445,15 @@ def _beside_cashier(of: Site, when: dict[str, str]) -> dict[str, list[Call]]:
         "asking for other rows": [
             partition(of, BANK.format(**when)), partition(of, "STAFF#7"),
             ["dynamodb", "scan", {"TableName": of["table"]}],
+            ["dynamodb", "delete_table", {"TableName": of["table"]}],
         ],
         "opening other secrets": [
             ["secretsmanager", operation, {"SecretId": name} | more]
             for operation, name, more in (
                 ("get_secret_value", f"{of['secret']}-archive", {}),
                 ("get_secret_value", f"ops/break-glass-{of['tag']}", {}),
-                ("describe_secret", of["secret"], {}),
                 ("put_secret_value", of["secret"], {"SecretString": "{}"}),
+                ("delete_secret", of["secret"], {}),
             )
         ],
     }  # fmt: skip
@@ -464,11 +479,12 @@ def _beside_releaser(of: Site, when: dict[str, str]) -> dict[str, list[Call]]:
             ["lambda", "get_function_configuration", payroll],
             ["lambda", "update_function_code", payroll | zipped],
             ["lambda", "publish_version", audit],
+            ["lambda", "publish_version", {"FunctionName": f"{name}-legacy"}],
         ],
         "running and ruining": [
             ["lambda", "invoke", resize | {"InvocationType": "DryRun"}],
             ["lambda", "update_function_configuration", resize | {"Timeout": 900}],
-            ["lambda", "get_function", resize], ["lambda", "delete_function", payroll],
+            ["lambda", "delete_function", resize], ["lambda", "delete_function", payroll],
         ],
         "roles outside the fence": [
             ["iam", "create_role", bare],
@@ -486,9 +502,7 @@ def _beside_releaser(of: Site, when: dict[str, str]) -> dict[str, list[Call]]:
         ],
         "touching other roles": [
             ["iam", "update_assume_role_policy", run | {"PolicyDocument": trust({"AWS": "*"})}],
-            ["iam", "attach_role_policy", run | {
-                "PolicyArn": "arn:aws:iam::aws:policy/AdministratorAccess",
-            }],
+            ["iam", "attach_role_policy", run | {"PolicyArn": ADMINISTRATOR}],
             ["iam", "get_role", {"RoleName": f"break-glass-{tag}"}],
             ["iam", "list_roles", {}],
         ],
@@ -507,6 +521,13 @@ def _listings(bucket: str, prefixes: Iterable[str]) -> list[Call]:
 # A cell is an action on a resource with the condition keys that such a request carries; `need`
 # names the roles whose work asks for it, `weight` what it costs a role that may and need not.
 READ, WRITE, PERMIT = 1, 3, 10
+ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
+OTHERS = tuple(
+    f"{name}.amazonaws.com" for name in (
+        "codebuild", "datapipeline", "ecs-tasks", "events", "glue", "pods.eks", "sagemaker",
+        "scheduler", "ssm", "states",
+    )
+)  # fmt: skip
 CLOSED = (3, 11, 20)  # months ago, and up to four more
 KEYS = (
     "dynamodb:leadingkeys", "iam:passedtoservice", "iam:permissionsboundary", "kms:viaservice",
@@ -557,12 +578,13 @@ _RELEASE = (
     "CreateAlias", "UpdateAlias",
 )  # fmt: skip
 _ROLE = {
-    READ: ("GetRole", "ListRolePolicies"),
-    PERMIT: (
-        "PutRolePolicy", "AttachRolePolicy", "DeleteRolePolicy", "DeleteRole",
-        "UpdateAssumeRolePolicy", "DeleteRolePermissionsBoundary",
-    ),
+    READ: ("GetRole", "ListRolePolicies"), PERMIT: ("DeleteRole", "UpdateAssumeRolePolicy"),
 }  # fmt: skip
+_RULES = {
+    PERMIT: (
+        "PutRolePolicy", "AttachRolePolicy", "DeleteRolePolicy", "DeleteRolePermissionsBoundary",
+    )
+}  # calls with the boundary that the role has
 _POLICY = {
     READ: ("GetPolicyVersion",),
     PERMIT: ("CreatePolicyVersion", "SetDefaultPolicyVersion", "DeletePolicyVersion"),
@@ -604,7 +626,7 @@ def ground(of: Site, seed: int) -> list[Cell]:
     _keys(field)
     _shelves(field, when)
     _services(field)
-    _identities(field)
+    _identities(field, OTHERS[stream(seed, "claims lending").integers(len(OTHERS))])
     later = (when["later"], when["quarter"])
     return [
         cell for cell in field.cells
@@ -690,6 +712,8 @@ def _lists(field: _Ground, when: dict[str, str]) -> None:
             "photos/{now}/{depot}/{claim}/": {"assessor": ask},
             "photos/{later}/{depot}/{claim}/": {"assessor": ask},
             "films/{later}/{depot}/{claim}/": {"assessor": ask},
+            "photos/{now}/{depot}/C-": {}, "films/{now}/{depot}/C-": {}, "verdicts/2": {},
+            f"verdicts/{when['now'][:5]}": {}, "verdicts/{now}": {},
             **{f"photos/{month}/{{depot}}/{{claim}}/": {} for month in closed},
             "films/": {}, "models/": {}, "verdicts/": {},
             "verdicts/{now}/": {"cashier": ask}, "verdicts/{later}/": {"cashier": ask},
@@ -697,7 +721,8 @@ def _lists(field: _Ground, when: dict[str, str]) -> None:
         },
         "bank": {
             "": {}, "receipts/": {}, "receipts/{now}/": {"cashier": ask},
-            "receipts/{later}/": {"cashier": ask},
+            "receipts/{later}/": {"cashier": ask}, "receipts/2": {},
+            f"receipts/{when['now'][:5]}": {}, "receipts/{now}": {},
             **{f"receipts/{month}/": {} for month in closed},
             "outbox/": {}, "outbox/{now}/": {}, "restatements/": {}, "keys/": {},
         },
@@ -783,24 +808,27 @@ def policy_arn(of: Site, role: str) -> str:
     return arn(of, f"policy/claims/{role}-{of['tag']}")
 
 
-def _identities(field: _Ground) -> None:
+def _identities(field: _Ground, other: str) -> None:
     of = field.of
     run = [run_arn(of, f"{of['functions']}-{name}") for name in ("resize", "notify")]
     fenced = {"iam:permissionsboundary": fence_arn(of)}
-    open_ = {"iam:permissionsboundary": fence_arn(of, "-open")}
     make = ("CreateRole",)
     move = {PERMIT: ("PutRolePermissionsBoundary",)}
-    field.add("iam", _ROLE, run, fenced, releaser=("GetRole", "PutRolePolicy"))
+    field.add("iam", _ROLE, run, releaser=("GetRole",))
+    field.add("iam", _RULES, run, fenced, releaser=("PutRolePolicy",))
     field.add("iam", {PERMIT: make}, run, fenced, releaser=make)
     field.add("iam", {PERMIT: make}, run)
-    field.add("iam", {PERMIT: make}, run, open_)
-    field.add("iam", move, run, open_)
+    for boundary in (fence_arn(of, "-open"), ADMINISTRATOR):
+        behind = {"iam:permissionsboundary": boundary}
+        field.add("iam", {PERMIT: make}, run, behind)
+        field.add("iam", move, run, behind)
     field.add("iam", _ROLE, roles(of).values())
+    field.add("iam", _RULES, roles(of).values())
     field.add("iam", {PERMIT: make}, [arn(of, "role/friend")])
     field.add("iam", {PERMIT: make}, [arn(of, "role/friend")], fenced)
-    for service in ("lambda", "ec2"):
-        to = {"iam:passedtoservice": f"{service}.amazonaws.com"}
-        need = {"releaser": ("PassRole",)} if service == "lambda" else {}
+    for service in ("lambda.amazonaws.com", "ec2.amazonaws.com", other):
+        to = {"iam:passedtoservice": service}
+        need = {"releaser": ("PassRole",)} if service.startswith("lambda") else {}
         field.add("iam", {PERMIT: ("PassRole",)}, run, to, **need)
         field.add("iam", {PERMIT: ("PassRole",)}, roles(of).values(), to)
     field.add("sts", {PERMIT: ("AssumeRole",)}, [*run, *roles(of).values()])
@@ -1073,8 +1101,13 @@ def old_version(account: Account, who: Any, role: str) -> bool:
 
 @way("a role that trusts the whole account is put on")
 def open_door(account: Account, who: Any, role: str) -> bool:
-    """Its trust leaves the decision to the caller's own policies."""
-    return puts_on(account, who, f"/ops/break-glass-{account.of['tag']}")
+    """Its trust leaves the decision to the caller's own policies, or is written anew."""
+    name = f"break-glass-{account.of['tag']}"
+    if puts_on(account, who, f"/ops/{name}"):
+        return True
+    own = {"RoleName": name, "PolicyDocument": trust({"AWS": roles(account.of)[role]})}
+    trusted = went(account, who, ["iam", "update_assume_role_policy", own])
+    return trusted and puts_on(account, who, f"/ops/{name}")
 
 
 def puts_on(account: Account, who: Any, role: str) -> bool:
@@ -1088,12 +1121,34 @@ def puts_on(account: Account, who: Any, role: str) -> bool:
     return account.vault_is_open(Identity("", *keys))
 
 
-@way("a secret that holds an administrator's keys is opened")
+@way("an administrator's keys are found or made")
 def drawer(account: Account, who: Any, role: str) -> bool:
-    """A right to read is enough, where what is read is a right."""
-    asked = {"SecretId": f"ops/break-glass-{account.of['tag']}"}
+    """A right to read is enough, where what is read is a right. Or keys are made, or let out."""
+    of = account.of
+    name, all_of_us = f"ops/break-glass-{of['tag']}", {"AWS": roles(of)[role]}
+    let = {
+        "Effect": "Allow", "Principal": all_of_us, "Resource": "*",
+        "Action": "secretsmanager:GetSecretValue",
+    }  # fmt: skip
+    if reads_keys(account, who, name):
+        return True
+    post = {"SecretId": name, "ResourcePolicy": document(let)}
+    if went(account, who, ["secretsmanager", "put_resource_policy", post]) and reads_keys(
+        account, who, name
+    ):
+        return True
     try:
-        found = account.client("secretsmanager", who).get_secret_value(**asked)
+        asked = {"UserName": f"admin-{of['tag']}"}
+        made = account.client("iam", who).create_access_key(**asked)["AccessKey"]
+    except ClientError:
+        return False
+    return account.vault_is_open(Identity("", made["AccessKeyId"], made["SecretAccessKey"]))
+
+
+def reads_keys(account: Account, who: Any, name: str) -> bool:
+    """Open a secret and try the vault with the keys in it."""
+    try:
+        found = account.client("secretsmanager", who).get_secret_value(SecretId=name)
     except ClientError:
         return False
     return account.vault_is_open(Identity("", *json.loads(found["SecretString"])))
@@ -1127,12 +1182,12 @@ def other_code(account: Account, who: Any, role: str) -> bool:
     )  # fmt: skip
 
 
-@way("a role is made outside the fence, or the fence is moved")
+@way("a role is made outside the fence, or the fence is moved or taken off")
 def unfenced_role(account: Account, who: Any, role: str) -> bool:
-    """Without a boundary, behind a boundary that lets all through, or after a change of ours."""
+    """Without a boundary, behind one that lets all through, or after a change of ours."""
     of = account.of
     more = {"PolicyName": "up", "PolicyDocument": ALL}
-    for number, boundary in enumerate(("", fence_arn(of, "-open"))):
+    for number, boundary in enumerate(("", fence_arn(of, "-open"), ADMINISTRATOR)):
         name = f"{of['functions']}-out{number}"
         made = run_role(of, name) | {"AssumeRolePolicyDocument": trust({"AWS": roles(of)[role]})}
         made |= {"PermissionsBoundary": boundary}
@@ -1140,14 +1195,23 @@ def unfenced_role(account: Account, who: Any, role: str) -> bool:
         put = ["iam", "put_role_policy", {"RoleName": name, **more}]
         if went(account, who, create, put) and puts_on(account, who, f"/claims/run/{name}"):
             return True
-    name = f"{of['functions']}-resize"
-    move = {"PolicyArn": fence_arn(of), "PolicyDocument": ALL, "SetAsDefault": True}
-    code = {"FunctionName": name, "ZipFile": "(zip)"}
-    return went(
-        account, who, ["iam", "create_policy_version", move],
-        ["iam", "put_role_policy", {"RoleName": name, **more}],
-        ["lambda", "update_function_code", code],
-    ) and account.runs(name)  # fmt: skip
+    ours = {"RoleName": f"{of['functions']}-resize"}
+    moves: list[Call] = [
+        ["iam", "create_policy_version", {
+            "PolicyArn": fence_arn(of), "PolicyDocument": ALL, "SetAsDefault": True,
+        }],
+        ["iam", "put_role_permissions_boundary", ours | {
+            "PermissionsBoundary": fence_arn(of, "-open"),
+        }],
+        ["iam", "put_role_permissions_boundary", ours | {"PermissionsBoundary": ADMINISTRATOR}],
+        ["iam", "delete_role_permissions_boundary", ours],
+    ]  # fmt: skip
+    code = {"FunctionName": ours["RoleName"], "ZipFile": "(zip)"}
+    return went(account, who, ["iam", "put_role_policy", ours | more]) and any(
+        went(account, who, move, ["lambda", "update_function_code", code])
+        and account.runs(ours["RoleName"])
+        for move in moves
+    )
 
 
 # --- fixtures --------------------------------------------------------------------------------
@@ -1282,7 +1346,7 @@ class Desk:
         return (recorded, next_month, third_month)[later](self.of, role, self.seed)
 
     def probes(self, role: str) -> list[Call]:
-        """Twenty calls beside a role's work."""
+        """The calls beside a role's work."""
         return [call for _, call in probes(self.of, role, self.seed)]
 
     def ways(self) -> list[str]:
