@@ -171,7 +171,7 @@ def test_no_cell_is_only_for_later_months(lab: ModuleType) -> None:
 def test_par_is_the_reference_and_fifteen_percent(lab: ModuleType) -> None:
     for seed in SEEDS:
         assert strokes(lab, policies(), seed) == {"assessor": 15, "cashier": 33, "releaser": 0}
-        assert sum(strokes(lab, same(lab, ALL), seed).values()) == 9157
+        assert sum(strokes(lab, same(lab, ALL), seed).values()) == 10138
         for one in (SOLUTION / "alternatives").iterdir():
             assert sum(strokes(lab, policies(one), seed).values()) <= lab.PAR
     assert int(48 * 1.15) == lab.PAR == 55
@@ -180,7 +180,7 @@ def test_par_is_the_reference_and_fifteen_percent(lab: ModuleType) -> None:
     assert "at_most(55)" in checks
     assert "at_most(110)" in checks
     assert "**Par is 55 strokes**" in brief
-    assert "they take 9,157" in brief
+    assert "they take 10,138" in brief
 
 
 def test_the_reference_allows_all_of_the_need(lab: ModuleType) -> None:
@@ -233,7 +233,8 @@ def test_every_probe_is_let_in_by_everything_and_refused_by_the_reference(
     of = lab.names(seed)
     narrow = opened(seed, policies())
     for role in lab.ROLES:
-        wide, beside = opened(seed, same(lab, ALL)), [call for _, call in lab.probes(of, role, seed)]
+        wide = opened(seed, same(lab, ALL))
+        beside = [call for _, call in lab.probes(of, role, seed)]
         for call in sorted(beside, key=lambda call: call[1].startswith(("delete", "disable"))):
             wide.store([call])
             assert wide.attempt(wide.sessions[role], call) in SPENT, call

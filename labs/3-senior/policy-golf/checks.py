@@ -14,6 +14,9 @@ def iam_takes_them(form):
         assert form.names_are_known(role), (
             f"{role}.json: a name in <brackets> is none of those in site.json"
         )
+        assert form.names_are_open(role), (
+            f"{role}.json: a name or a number of one account. What is it called in the next one?"
+        )
         assert form.keys_are_known(role), (
             f"{role}.json: a condition on a key that the ground does not know. See the brief's list"
         )

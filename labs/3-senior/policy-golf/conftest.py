@@ -342,6 +342,9 @@ def _everyones(of: Site, role: str) -> dict[str, list[Call]]:
                 "RoleName": f"{role}-{of['tag']}", "PolicyName": "more", "PolicyDocument": ALL,
             }],
             ["iam", "create_access_key", {"UserName": f"admin-{of['tag']}"}],
+            ["iam", "put_user_policy", {
+                "UserName": f"admin-{of['tag']}", "PolicyName": "more", "PolicyDocument": ALL,
+            }],
         ],
         "opening the vault and the copies": [
             s3("get_object", buckets(of)["vault"], "payroll.csv"),
@@ -569,9 +572,10 @@ _FUNCTION = {
     READ: ("GetFunction", "GetFunctionConfiguration"),
     WRITE: (
         "CreateFunction", "UpdateFunctionCode", "UpdateFunctionConfiguration", "PublishVersion",
-        "CreateAlias", "UpdateAlias", "DeleteFunction", "InvokeFunction",
+        "CreateAlias", "UpdateAlias", "DeleteAlias", "DeleteFunction", "InvokeFunction",
+        "PutFunctionConcurrency", "DeleteFunctionConcurrency",
     ),
-    PERMIT: ("AddPermission",),
+    PERMIT: ("AddPermission", "RemovePermission", "CreateFunctionUrlConfig"),
 }  # fmt: skip
 _RELEASE = (
     "GetFunctionConfiguration", "CreateFunction", "UpdateFunctionCode", "PublishVersion",
@@ -589,7 +593,14 @@ _POLICY = {
     READ: ("GetPolicyVersion",),
     PERMIT: ("CreatePolicyVersion", "SetDefaultPolicyVersion", "DeletePolicyVersion"),
 }
-_USER = {READ: ("GetUser",), PERMIT: ("CreateUser", "CreateAccessKey", "AttachUserPolicy")}
+_USER = {
+    READ: ("GetUser",),
+    PERMIT: (
+        "CreateUser", "CreateAccessKey", "AttachUserPolicy", "PutUserPolicy", "CreateLoginProfile",
+        "UpdateLoginProfile", "ChangePassword",
+    ),
+}
+_GROUP = {PERMIT: ("AddUserToGroup", "AttachGroupPolicy", "PutGroupPolicy")}
 
 
 class _Ground:
@@ -734,7 +745,8 @@ def _lists(field: _Ground, when: dict[str, str]) -> None:
         where = [f"arn:aws:s3:::{buckets(field.of)[bucket]}"]
         field.add("s3", {READ: ask}, where)
         for prefix, need in found.items():
-            field.add("s3", {READ: ask}, where, {"s3:prefix": prefix.format(**when)}, **need)
+            begins = {"s3:prefix": prefix.format(**when)}
+            field.add("s3", {READ: (*ask, "ListBucketVersions")}, where, begins, **need)
 
 
 def _keys(field: _Ground) -> None:
@@ -793,6 +805,17 @@ def _services(field: _Ground) -> None:
         field.add("lambda", _FUNCTION, where, releaser=_RELEASE)
     others = (f"{of['functions']}-legacy", f"claims-audit-{of['tag']}", f"payroll-{of['tag']}")
     field.add("lambda", _FUNCTION, [field.arn("lambda", f"function:{one}") for one in others])
+    asks = [field.arn("lambda", "event-source-mapping:91eaeb7e-c976-4939-9430-8833aa4d9d2f")]
+    field.add("lambda", {WRITE: ("CreateEventSourceMapping",)}, asks)
+    field.add("lambda", {WRITE: ("PublishLayerVersion",)}, [field.arn("lambda", "layer:common")])
+    for service, weight, action, tail in (
+        ("ec2", WRITE, "RunInstances", "instance/*"),
+        ("ssm", PERMIT, "SendCommand", "managed-instance/mi-0a1b2c3d4e5f6a7b8"),
+        ("cloudtrail", WRITE, "StopLogging", "trail/larkmoor"),
+        ("cloudformation", WRITE, "CreateStack", "stack/network/0a1b2c3d"),
+        ("logs", READ, "GetLogEvents", f"log-group:/aws/lambda/payroll-{of['tag']}:log-stream:a"),
+    ):
+        field.add(service, {weight: (action,)}, [field.arn(service, tail)])
 
 
 def roles(of: Site) -> dict[str, str]:
@@ -835,6 +858,7 @@ def _identities(field: _Ground, other: str) -> None:
     policies = [fence_arn(of), fence_arn(of, "-open"), *(policy_arn(of, role) for role in ROLES)]
     field.add("iam", _POLICY, policies)
     field.add("iam", _USER, [arn(of, f"user/ops/admin-{of['tag']}"), arn(of, "user/friend")])
+    field.add("iam", _GROUP, [arn(of, "group/ops/admins")])
     field.add("iam", {READ: ("ListRoles",)}, [arn(of, "role/")])
     field.add("iam", {READ: ("ListUsers",)}, [arn(of, "user/")])
 
@@ -1283,6 +1307,14 @@ class Form:
         """Does an account fill every name?"""
         text = json.dumps(filled(self.policies[role], self.of))
         return "<" not in text and ">" not in text
+
+    def names_are_open(self, role: str) -> bool:
+        """Does no account's number stand in a document, no name of one, and no bucket by hand?"""
+        text = json.dumps(self.policies[role])
+        buckets = re.findall(r":s3:::([^/\"]+)", text)
+        by_hand = [name for name in buckets if name != "*" and "<" not in name]
+        known = any(str(name) in text for name in self.of.values())
+        return not (by_hand or known or re.search(r"\d{12}", text))
 
     def keys_are_known(self, role: str) -> bool:
         """Does the ground know every key that the conditions are about?"""
