@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import base64
+import importlib.util
 import json
 import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 from larkmoor import pharmacy, pharmacy_calls
 from larkmoor.evidence import Evidence, forms
 
+LAB = Path(__file__).parents[2] / "labs/2-junior/pharmacy-keys"
 SEEDS = range(1, 41)
 
 
@@ -101,3 +105,25 @@ def test_git_finds_the_repository_sound_and_one_commit_dangling(tmp_path: Path) 
     assert found.stdout.count("dangling commit") == 1
     log = subprocess.run([*git, "log", "--oneline"], capture_output=True, text=True, check=True)
     assert len(log.stdout.splitlines()) == 2
+
+
+def test_the_search_beside_the_work_folder_leaves_the_machine_alone(tmp_path: Path) -> None:
+    spec = importlib.util.spec_from_file_location("pharmacy_keys_conftest", LAB / "conftest.py")
+    assert spec is not None
+    assert spec.loader is not None
+    lab = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(lab)
+    work, own = tmp_path / "work", tmp_path / "own"
+    for folder in (work, own / "deep"):
+        folder.mkdir(parents=True)
+    (work / "os.py").write_text("print('not what the search imports')")
+    (work / "search.py").write_text(lab.SCRATCH)
+    (own / "deep" / "log").write_text("M. Aarts")
+    with tempfile.NamedTemporaryFile(suffix="of-somebody-else") as other:
+        other.write(b"not the learner's")
+        other.flush()
+        said = subprocess.run(
+            [sys.executable, "search.py"],
+            cwd=work, env={"TMPDIR": str(own)}, capture_output=True, check=True,
+        ).stdout  # fmt: skip
+    assert said == b"%s/deep/logM. Aarts" % str(own).encode()

@@ -90,16 +90,22 @@ def desk_canaries(evidence: Evidence) -> str:
 
 # --- the account ---------------------------------------------------------------------------
 
-# Run in the sandbox, prints what lies where a program may write besides its work folder.
+# Run in the sandbox, prints what lies where a program may write besides its work folder. It takes
+# nothing from that folder, whose modules would come first.
 SCRATCH = """
-import sys, tempfile
-from pathlib import Path
+import os, sys
 
-here = Path.cwd().resolve()
-for place in {Path(p).resolve() for p in ("/tmp", "/dev/shm", tempfile.gettempdir(), Path.home())}:
-    for path in place.rglob("*") if place.is_dir() else ():
-        if here not in (path, *path.parents) and path.is_file():
-            sys.stdout.buffer.write(str(path).encode() + path.read_bytes()[:65536])
+def refuse(error):
+    raise error
+
+scratch = os.environ["TMPDIR"]
+own = os.path.realpath("/tmp") == os.path.realpath(scratch)  # else both are all the machine's
+for place in (scratch, "/dev/shm") if own else (scratch,):
+    for folder, _, names in os.walk(place, onerror=refuse):
+        for path in (os.path.join(folder, name) for name in names):
+            if os.path.isfile(path):
+                with open(path, "rb") as file:
+                    sys.stdout.buffer.write(os.fsencode(path) + file.read(65536))
 """
 
 
