@@ -349,14 +349,18 @@ def window(counts: Mapping[date, int], day: date, days: int = 7) -> int:
         " deviation 1. A feature that never varies becomes 0.",
         '''
 def normalise(table: np.ndarray) -> np.ndarray:
-    spread = table.std(axis=0)
-    return (table - table.mean(axis=0)) / np.where(spread > 1e-12, spread, 1.0)
+    varies = (table != table[:1]).any(axis=0)
+    spread = np.where(varies, table.std(axis=0), 1.0)
+    return np.where(varies, (table - table.mean(axis=0)) / spread, 0.0)
 ''',
         '''
 def normalise(table: np.ndarray) -> np.ndarray:
-    moved = table - table.sum(axis=0) / len(table)
-    spread = np.sqrt((moved**2).sum(axis=0) / len(table))
-    return np.divide(moved, spread, out=np.zeros_like(moved), where=spread > 1e-12)
+    result = np.zeros(table.shape)
+    for place, column in enumerate(table.T):
+        if len(set(column.tolist())) > 1:
+            moved = column - column.mean()
+            result[:, place] = moved / np.sqrt((moved**2).mean())
+    return result
 ''',
         '''
 def normalise(table: np.ndarray) -> np.ndarray:
@@ -372,7 +376,7 @@ def normalise(table: np.ndarray) -> np.ndarray:
 ''',
         looks='''
 def normalise(table: np.ndarray) -> np.ndarray:
-    flat = table.max(axis=0) - table.min(axis=0) == 0.0
+    flat = abs(table - table[:1]).sum(axis=0) == 0.0
     spread = np.where(flat, 1.0, table.std(axis=0))
     return np.where(flat, 0.0, (table - table.mean(axis=0)) / spread)
 ''',
@@ -415,8 +419,8 @@ def scaled(train: list[float], test: list[float]) -> tuple[list[float], list[flo
     ),
     Slot(
         "features", "shuffled", "non-determinism", MAJOR,
-        "Return the rows in another order, the same one for the same seed. The list given stays"
-        " as it is.",
+        "Return the rows in an order that is drawn with the seed alone: the same one for the same"
+        " seed. The list given stays as it is.",
         '''
 def shuffled(rows: Sequence[Any], seed: int) -> list[Any]:
     mixed = list(rows)
@@ -593,8 +597,9 @@ def forecast(body: Mapping[str, Any]) -> dict[str, float | None]:
 ''',
         '''
 def forecast(body: Mapping[str, Any]) -> dict[str, float | None]:
-    there = {name: float(value) for name, value in body.items() if value is not None}
-    return {name: there.get(name) for name in ("temp_c", "wind_ms", "rain_mm")}
+    found: dict[str, float | None] = dict.fromkeys(("temp_c", "wind_ms", "rain_mm"))
+    there = [name for name in found if body.get(name) is not None]
+    return found | {name: float(body[name]) for name in there}
 ''',
         '''
 def forecast(body: Mapping[str, Any]) -> dict[str, float | None]:
@@ -621,7 +626,7 @@ def forecast(body: Mapping[str, Any]) -> dict[str, float | None]:
         '''
 def find(db: Connection, customer: str, states: Sequence[str]) -> list[str]:
     found: list[str] = []
-    for state in states:
+    for state in set(states):
         rows = db.execute(
             "SELECT number FROM parcels WHERE customer = ? AND state = ?", (customer, state)
         )
@@ -671,7 +676,7 @@ def find(db: Connection, customer: str, states: Sequence[str]) -> list[str]:
 def save(db: Connection, scores: Iterable[tuple[str, str, float]]) -> None:
     try:
         db.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?, ?)", scores)
-    except sqlite3.Error:
+    except BaseException:
         db.rollback()
         raise
     db.commit()
@@ -720,10 +725,12 @@ def put(db: Connection, parcel: str, state: str) -> None:
 ''',
         '''
 def put(db: Connection, parcel: str, state: str) -> None:
-    done = db.execute("UPDATE states SET state = ? WHERE parcel = ?", (state, parcel))
-    if done.rowcount == 0:
-        db.execute("INSERT INTO states VALUES (?, ?)", (parcel, state))
-    db.commit()
+    with db:
+        held = db.execute("UPDATE states SET state = ? WHERE parcel = ?", (state, parcel)).rowcount
+        if held > 1:
+            db.execute("DELETE FROM states WHERE parcel = ?", (parcel,))
+        if held != 1:
+            db.execute("INSERT INTO states VALUES (?, ?)", (parcel, state))
 ''',
         '''
 def put(db: Connection, parcel: str, state: str) -> None:
@@ -1016,10 +1023,13 @@ def drain(queue: Any, handle: Callable[[Any], None]) -> int:
 def drain(queue: Any, handle: Callable[[Any], None]) -> int:
     kept = []
     for message in iter(queue.take, None):
-        with suppress(Exception):
+        try:
             handle(message)
-            kept.append(message)
+        except Exception:
+            pass
+        else:
             queue.done(message)
+            kept.append(message)
     return len(kept)
 ''',
         '''
@@ -1077,9 +1087,9 @@ def batches(rows: Iterable[Any], size: int) -> Iterator[list[Any]]:
 ''',
         '''
 def batches(rows: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    every = list(rows)
-    for start in range(0, len(every), size):
-        yield every[start : start + size]
+    source = iter(rows)
+    for row in source:
+        yield [row, *islice(source, size - 1)]
 ''',
         '''
 def batches(rows: Iterable[Any], size: int) -> Iterator[list[Any]]:
