@@ -75,11 +75,13 @@ def outcomes(worked: ModuleType, lab: ModuleType) -> dict[str, list[float]]:
     severity = {key: slot.severity for key, slot in lab.SLOTS.items()}
     for seed in range(DRAWS):
         pull = lab.drawn(np.random.default_rng(seed), good=False)
-        touched = {pull.at(row["file"][:-3], row["line"]) for row in pull.remarks} - {""}
+        said_of: dict[str, set[str]] = {"fix": set(), "wrong": set(), "nit": set()}
+        for row in pull.remarks:
+            said_of[pull.triage[row["id"]]].add(pull.at(row["file"][:-3], row["line"]))
         bugs = {key: severity[key] for key in pull.bugs}
-        looks = {key: severity[key] for key in sorted(touched - set(bugs))}
+        looks = {key: severity[key] for key in sorted(said_of["wrong"] - set(bugs))}
         others = {key: severity[key] for key in severity if key not in {*bugs, *looks}}
-        said = [key for key in bugs if key in touched]
+        said = [key for key in bugs if key in said_of["fix"]]
         for way, value in worked.ways(bugs, said, looks, others).items():
             found.setdefault(way, []).append(value)
     return found

@@ -134,8 +134,12 @@ def test_what_is_drawn_is_what_the_brief_says(good: bool) -> None:
         assert not set(pull.decoys) & set(pull.bugs)
         truths = list(pull.triage.values())
         assert len(truths) == 12
-        assert truths.count("wrong") == 5
-        touched = {pull.at(row["file"][:-3], row["line"]) for row in pull.remarks}
+        assert truths.count("wrong") >= 4
+        places = [pull.at(row["file"][:-3], row["line"]) for row in pull.remarks]
+        assert places.count("") in (1, 2)
+        touched = set(places)
+        guess = ["fix" if key in pull.bugs else "wrong" if key else "nit" for key in places]
+        assert sum(one != truth for one, truth in zip(guess, truths, strict=True)) >= 3
         assert {key for key in grave if key not in touched} == set(pull.missed)
         assert len(pull.missed) == (0 if good else 2)
         assert sorted(pull.answers.values()).count("merge") in (2, 3)
@@ -228,13 +232,12 @@ def test_the_lesson_says_these_numbers() -> None:
     assert f"reporting all functions lies about {every:.2f}" in text
     assert f"remarks about {believed:.2f}" in text
     assert f"Believe it all, and you score {believed:.2f}." in text
-    assert f"add nothing: {right:.2f}, above the line" in text
+    assert f"add nothing: {right:.2f}, and yet above the line" in text
     assert f"everything that looks like one about {looks:.2f}" in text
     assert f"every bug but one blocker about {but_one:.2f}" in text
     over = [sum(v >= 0.75 for v in values) for values in scores.values()]
     assert f"in {100 * over[2] / figures.DRAWS:.0f} of 100 cases" in text
-    assert over[3] == 2
-    assert "of 400 reviews two get over the line" in text
+    assert f"of 400 reviews {over[3]} get over the line" in text
 
 
 def test_the_pictures_are_the_scripts(tmp_path: Path) -> None:

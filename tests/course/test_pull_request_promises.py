@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
+import pickle
 import sqlite3
 import sys
 import types
@@ -11,6 +13,7 @@ from contextlib import suppress
 from datetime import date
 from itertools import count, islice
 from pathlib import Path
+from threading import Thread
 from types import ModuleType
 from typing import Any
 
@@ -25,6 +28,7 @@ lab = importlib.util.module_from_spec(SPEC)
 sys.modules[SPEC.name] = lab  # its dataclasses look themselves up
 SPEC.loader.exec_module(lab)
 SECRET = lab.secrets(np.random.default_rng(1))
+PAIRS = list(lab.SLOTS.items())
 
 
 def written(key: str, text: str) -> Any:
@@ -139,3 +143,92 @@ def test_an_answer_of_none_is_an_answer(call: Any) -> None:
     for _ in range(2):
         assert cache.get("Vejle", date(2026, 3, 1)) is None
     assert len(asked) == 1
+
+
+def test_no_two_remarks_are_the_same() -> None:
+    assert set(lab.TASTE) | set(lab.BESIDE) <= set(lab.SLOTS)
+    said = [*lab.TASTE.values(), *lab.BESIDE.values(), *(s.remark for s in lab.POOL)]
+    assert len(set(said)) == len(said)
+
+
+# ---------------------------------------------------------------- the packages of the judge
+
+
+@pytest.fixture
+def judged() -> Iterator[Any]:
+    """Install a package as the judge does, and return what does that."""
+    source = lab.RUNNER.partition("os.makedirs(")[0]
+    lines = [one for one in source.split("\n") if "plan" not in one and "codes = " not in one]
+    runner: dict[str, Any] = {"codes": {}}
+    exec("\n".join(lines).partition("def tried(")[0], runner)
+
+    def install(**broken: str) -> dict[str, Any]:
+        worlds = lab.Worlds(None, np.random.default_rng(1), types.SimpleNamespace(secret=SECRET))
+        ways = {key: getattr(slot, broken.get(slot.name, "plain")) for key, slot in PAIRS}
+        worlds.add(worlds.masked(ways))
+        for name in worlds.codes:
+            code = worlds.codes[name]
+            runner["codes"][name] = lab.marshal.loads(lab.base64.b64decode(code))
+        runner["install"](worlds.worlds[0])
+        return {n: sys.modules[f"nightly.{n}"] for n in lab.FILES}
+
+    yield install
+    for name in [n for n in sys.modules if n.split(".")[0] == "nightly"]:
+        del sys.modules[name]
+
+
+def test_nothing_can_be_read_off_a_judged_function(judged: Any) -> None:
+    package = judged()
+    for slot in lab.POOL:
+        found = getattr(package[slot.file], slot.name)
+        calls = list(vars(found).values()) if isinstance(found, type) else [found]
+        for call in filter(callable, calls):
+            for name in (
+                "__code__",
+                "__wrapped__",
+                "__closure__",
+                "__defaults__",
+                "__annotations__",
+            ):
+                assert not hasattr(call, name), (slot.key, name)
+            with pytest.raises((TypeError, OSError)):
+                inspect.getsource(call)
+
+
+def test_whoever_calls_a_judged_function_notices_nothing(judged: Any) -> None:
+    """Names, parameters, classes, pickling, patching, generators and threads are as they were."""
+    package = judged(digest="wrong")
+    scans, figures, work, weather = (package[n] for n in ("scans", "figures", "work", "weather"))
+    assert list(inspect.signature(figures.digest).parameters) == ["lines", "notes"]
+    assert inspect.signature(figures.digest).parameters["notes"].default is ...
+    assert list(inspect.signature(work.Tally).parameters) == ["counts"]
+    assert pickle.loads(pickle.dumps(scans.read)) is scans.read
+    assert (scans.read.__name__, scans.read.__module__) == ("read", "nightly.scans")
+    flow = work.batches(rows=iter(range(5)), size=2)
+    assert inspect.isgenerator(flow)
+    assert next(flow) == [0, 1]
+    flow.close()
+    assert list(flow) == []
+    tally = work.Tally({})
+    threads = [Thread(target=tally.add, args=("a", n)) for n in range(9)]
+    for step in (Thread.start, Thread.join):
+        for thread in threads:
+            step(thread)
+    assert tally.counts == {"a": 36}
+    assert isinstance(tally, work.Tally)
+    cache = weather.Forecasts(ask=lambda depot, day: (depot, day))
+    assert cache.get("Vejle", day=date(2026, 3, 1)) == ("Vejle", date(2026, 3, 1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scans, "parse", lambda line: line)
+        assert list(scans.read(["a"], [])) == ["a"]
+    with pytest.raises(ValueError, match="offset"):
+        scans.parse("a;b;c;2026-01-01T00:00:00")
+
+
+def test_two_packages_hold_both_spellings_of_each_function() -> None:
+    worlds = lab.Worlds(None, np.random.default_rng(3), types.SimpleNamespace(secret=SECRET))
+    for _ in range(5):
+        first, second = worlds.twice()
+        for key, slot in PAIRS:
+            both = [worlds.masks[way] for way in (slot.plain, slot.other)]
+            assert sorted([first[key], second[key]]) == sorted(both)

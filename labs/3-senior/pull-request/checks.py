@@ -6,6 +6,7 @@ from autograder import check
 
 ENOUGH = 0.75
 GUARDS = 3
+ALONE = 8  # guards of an approval
 
 
 @check(points=4, observes="artifact", must=True)
@@ -36,18 +37,25 @@ def evidence_is_red_and_green(review, pull, worlds, resting):
     )
     trials = resting(review)
     assert len(trials) >= GUARDS, "no evidence belongs to a function of the package"
+    assert len({evidence for _, evidence in trials}) == len(trials), (
+        "one test stands for two functions. Which of them is it about?"
+    )
     for key, evidence in trials:
         worlds.add(worlds.rewritten(key), evidence)
     for one in review.findings:
         worlds.add(pull.texts, one.evidence)
+    worlds.add(pull.texts, *review.guards.values())
     worlds.add(pull.fixed(), *(evidence for _, evidence in trials))
-    *ends, green = worlds.run()
+    *ends, held, green = worlds.run()
     reds, here = ends[: len(trials)], ends[len(trials) :]
     assert green == 0, (
         "a test is not green on the code without bugs. What does it ask beyond the promise?"
     )
     assert all(end == 1 for end in here), (
         "what should show a finding is green on the pull request itself. Is anything wrong there?"
+    )
+    assert held == 0, (
+        "a guard is red on the pull request itself. Do you vouch for what your own test refuses?"
     )
     assert all(end == 1 for end in reds), (
         "a test is not red when only its function is broken, in other words. What does it test?"
@@ -59,10 +67,17 @@ def each_test_is_about_one_bug(review, worlds, resting):
     """Evidence stays green where all the other bugs are, and on two rewritten packages."""
     trials = resting(review)
     assert len(trials) >= GUARDS, "no evidence belongs to a function of the package"
+    places = [one.key for one in review.findings]
+    assert all(places), (
+        "a finding stands in no function. Is a promise broken there, or is it a matter of taste?"
+    )
+    assert len(set(places)) == len(places), (
+        "two findings are about one function. Which of their tests tells Sam when it is mended?"
+    )
     for key, evidence in trials:
         worlds.add(worlds.others(key), evidence)
-    for _ in range(2):
-        worlds.add(worlds.rewritten(), *(evidence for _, evidence in trials))
+    for texts in worlds.twice():
+        worlds.add(texts, *(evidence for _, evidence in trials))
     *ends, first, second = worlds.run()
     assert all(end == 0 for end in ends), (
         "a test is red although its function is right. Which other function does it go through?"
@@ -81,16 +96,26 @@ def verdict_and_order(review, pull):
     assert review.verdict == pull.verdict, (
         "the other verdict. What would happen tonight if this were merged, or if it were not?"
     )
+    assert review.verdict != "approve" or len(review.guards) >= ALONE, (
+        "an approval rests on eight guards. What else did you try, and how would Signe know?"
+    )
     marks = [one.severity for one in review.findings]
     assert marks == sorted(marks, key=("blocker", "major", "minor").index), (
         "the findings are not in the order of their severity. What does Sam read first?"
     )
-    grave = pull.severities(review.findings)
-    assert all(mark == "blocker" for mark, truth in grave if truth == "blocker"), (
+    called = pull.severities(review.findings)
+    assert all(mark in ("blocker", also) for mark, truth, also in called if truth == "blocker"), (
         "a loss, a leak or a look into the future is not called a blocker"
     )
-    assert all(mark != "blocker" for mark, truth in grave if truth == "minor"), (
+    assert all(mark != "blocker" for mark, truth, _ in called if truth == "minor"), (
         "a finding stops the merge that could wait for next week"
+    )
+    majors = [(mark, also) for mark, truth, also in called if truth == "major"]
+    assert all(mark != "minor" or also == "minor" for mark, also in majors), (
+        "what goes wrong on an ordinary night is called minor. Who will mend it, and when?"
+    )
+    assert [mark for mark, also in majors if also != "blocker"].count("blocker") <= 1, (
+        "two findings stop the merge, and nothing is lost or seen by others. What would Sam drop?"
     )
 
 
@@ -107,8 +132,8 @@ def triages_the_assistant(review, pull):
 
 
 @check(points=2, observes="artifact")
-def reads_sams_commits(review, pull):
-    """Of Sam's five commits, those that keep the promise are merged, and no others."""
+def reads_sams_commits(review, pull, worlds):
+    """Of Sam's five commits, those that keep the promise are merged; your tests say so, too."""
     assert set(review.replies) == set(pull.answers), "each of Sam's five commits needs an answer"
     words = set(review.replies.values())
     assert words <= {"merge", "not yet"}, "an answer is `merge` or `not yet`"
@@ -119,15 +144,26 @@ def reads_sams_commits(review, pull):
     assert review.replies == pull.answers, (
         "a commit is sent back that keeps its promise. Did you judge what it does, or its looks?"
     )
+    green, red = worlds.narrow(review)
+    assert not green, (
+        "your own test is green with a commit that you send back. How would Sam know?"
+    )
+    assert not red, "your own test is red with a commit that you merge. What does it ask?"
 
 
-@check(points=1, observes="artifact", after="finds_what_matters")
+@check(points=2, observes="artifact", after="finds_what_matters")
 def comment_says_what_the_review_says(told):
     """The covering comment's verdict and numbers are those of the review, and it has no others."""
-    said, due, words = told
-    assert set(said) == set(due), (
-        "the comment needs five facts: verdict, findings, blockers, wrong remarks, missed"
+    said, due, words, first = told
+    assert sorted(name for name, _ in said) == sorted(due), (
+        "the comment has five facts, each once: verdict, findings, blockers, wrong remarks, missed"
     )
-    assert said == due, "a fact of the comment is not what your own review says. Which one?"
+    assert dict(said) == due, "a fact of the comment is not what your own review says. Which one?"
     assert not any(mark.isdigit() for mark in words), "a number stands outside of the facts"
     assert 60 <= len(words.split()) <= 250, "the comment should have between 60 and 250 words"
+    assert len(set(words.lower().split())) >= 40, (
+        "the comment says few things often. What does Sam learn from it?"
+    )
+    assert first in words, (
+        "the comment does not name the function of your first finding. Where does Sam begin?"
+    )

@@ -35,7 +35,8 @@ class Slot:
     """One function of the job: what it promises, how it is spelled, what can be said of it.
 
     `remark` is what a reviewer says of `wrong`. `looks` is a decoy: right, but it looks like what
-    `claim` says of it. `false` is said of the plain spelling, and is wrong too.
+    `claim` says of it. `false` is said of the plain spelling, and is wrong too; what is wrong of
+    the wrong one stands in BESIDE. `also` is another severity that may be defended.
     """
 
     file: str
@@ -51,6 +52,7 @@ class Slot:
     looks: str = ""
     claim: str = ""
     false: str = ""
+    also: str = ""
 
     @property
     def key(self) -> str:
@@ -211,6 +213,7 @@ def first_only(scans: Iterable[Scan]) -> Iterator[Scan]:
             seen.add(key)
             yield scan
 ''',
+        also=BLOCKER,
     ),
     Slot(
         "scans", "per_depot", "unbounded memory", MAJOR,
@@ -267,6 +270,7 @@ def operating_day(moment: datetime) -> date:
 ''',
         false="`ZoneInfo` knows nothing of summer time, so days begin at 05:00 from March to"
         " October.",
+        also=MINOR,
     ),
     Slot(
         "features", "late_share", "future leak", BLOCKER,
@@ -445,6 +449,7 @@ def shuffled(rows: Sequence[Any], seed: int) -> list[Any]:
 ''',
         false="`random.Random(seed)` shares its state with the module `random`: whoever draws in"
         " between changes the order.",
+        also=MINOR,
     ),
     Slot(
         "weather", "key", "secret", BLOCKER,
@@ -746,6 +751,7 @@ def put(db: Connection, parcel: str, state: str) -> None:
         if there is None:
             db.execute("INSERT INTO states VALUES (?, ?)", (parcel, state))
 ''',
+        also=MINOR,
     ),
     Slot(
         "store", "purge", "deletes a day too many", BLOCKER,
@@ -895,6 +901,7 @@ def digest(lines: Sequence[str], notes: list[str] | None = None) -> str:
     notes.append(f"{len(lines)} lines")
     return "\\n".join([*lines, *notes])
 ''',
+        also=MINOR,
     ),
     Slot(
         "figures", "line", "personal data in the log", BLOCKER,
@@ -1001,6 +1008,7 @@ class Tally:
 ''',
         false="When the mapping raises inside `add`, the lock is never released, and every other"
         " thread waits for ever.",
+        also=BLOCKER,
     ),
     Slot(
         "work", "drain", "acknowledged too early", BLOCKER,
@@ -1113,6 +1121,7 @@ def batches(rows: Iterable[Any], size: int) -> Iterator[list[Any]]:
         yield batch
 ''',
         false="`islice` begins at the first row again in every round: the same batch for ever.",
+        also=MAJOR,
     ),
     Slot(
         "work", "write", "torn file", BLOCKER,
@@ -1183,6 +1192,7 @@ def senders(
         " everybody's mail.",
         false="`partial` is evaluated when it is called, so every function sends to the last"
         " depot.",
+        also=BLOCKER,
     ),
 )
 SLOTS = {slot.key: slot for slot in POOL}
@@ -1238,6 +1248,58 @@ NITS = (
     ("figures", "# Money", "This comment belongs into the docstring of the module."),
     ("work", "# Nothing", "A Protocol for `queue` would document take() and done()."),
 )
+TASTE = {  # true of each spelling that a pull request can hold, and nothing breaks
+    "scans.parse": "The separator `;` could be a constant with a name.",
+    "scans.first_only": "The identity of a scan could be a function of its own.",
+    "scans.operating_day": "The 4 deserves a name: a constant such as DAY_BEGINS.",
+    "features.late_share": "The list could be called `outcomes`: `known` says little.",
+    "features.window": "`days` could be keyword-only, so that calls read well.",
+    "features.scaled": "A NamedTuple would tell which of the two lists is which.",
+    "weather.fetch": "The type of `send` deserves an alias.",
+    "weather.forecast": "The three names could be a constant beside AGAIN.",
+    "store.find": "`states` could be any collection: their order means nothing.",
+    "store.purge": "`before` could be called `first_kept`, which says that it stays.",
+    "figures.mean_delay": "NamedTuples would be clearer than these pairs.",
+    "figures.percentile": "`q` could be called `percent`.",
+    "figures.top": "A NamedTuple would be clearer than `pair[0]` and `pair[1]`.",
+    "work.Tally": "`counts` could be private: whoever made the mapping has it already.",
+    "work.write": 'An explicit `encoding="utf-8"` would spare a reader the question.',
+    "work.senders": "The type that is returned deserves an alias.",
+}
+BESIDE = {  # said of the wrong spelling, and not what is wrong with it
+    "scans.parse": "`fromisoformat` cannot read offsets such as `+02:00`: every line of the night"
+    " will be refused.",
+    "scans.read": "The loop reads all of `lines` into memory before it yields the first scan.",
+    "scans.first_only": "A set keeps no order, so the scans come out in another order.",
+    "scans.per_depot": "`groupby` counts a depot twice when its scans do not stand together.",
+    "scans.operating_day": "`.date()` goes back to UTC, whatever `astimezone` did before it.",
+    "features.late_share": "When nothing is known yet, this divides by zero.",
+    "features.window": "A day on which no parcel came raises KeyError.",
+    "features.scaled": "`or` binds tighter than `-`: with a lowest value of 0 the width is one too"
+    " small.",
+    "weather.key": "`environ.get` asks the process for its environment, whichever mapping is"
+    " given.",
+    "weather.Forecasts": "The dictionary lies in the class and not in the object, so all"
+    " `Forecasts` share one cache.",
+    "weather.fetch": "After the last refusal this falls out of the loop and returns None.",
+    "weather.forecast": "A number that arrives as a text, such as `3.5`, stays a text.",
+    "store.find": "`IN ()` is an error in SQLite: this raises when `states` is empty.",
+    "store.save": "`OR REPLACE` overrides the CHECK as well: a risk of 7 is stored.",
+    "store.put": "`with db` closes the connection at its end, and the next call fails.",
+    "store.purge": "`julianday` of a text is NULL, so that nothing is ever deleted.",
+    "figures.mean_delay": "Dividing with `/` drops the fraction, so every mean is a whole minute.",
+    "figures.balanced": "`sum` uses the lists up: whoever reads them afterwards finds them empty.",
+    "figures.percentile": "`sorted` puts the caller's list in order as a side effect; it needs a"
+    " copy first.",
+    "figures.digest": "The two lists end up inside of the list, and `join` fails on them.",
+    "figures.line": "`join` fails as soon as a value is a number.",
+    "figures.top": "With fewer depots than `count` the slice raises IndexError.",
+    "work.Tally": "The first addition to a name raises KeyError.",
+    "work.drain": "`continue` goes past take(), so that the same message is handled for ever.",
+    "work.batches": "`batch = []` also empties the list that was just yielded.",
+    "work.write": "The last line is written without its line end.",
+    "work.senders": "The texts are sent when the functions are made, not when they are called.",
+}
 Texts = Mapping[str, str]  # of each function, by its key
 
 
@@ -1308,6 +1370,7 @@ class Pull:
     missed: tuple[str, ...] = ()
     replies: dict[str, str] = field(default_factory=dict)
     answers: dict[str, str] = field(default_factory=dict)
+    commits: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def verdict(self) -> str:
@@ -1324,10 +1387,10 @@ class Pull:
         spans = self.sources[file].spans if file in FILES else {}
         return next((key for key, span in spans.items() if line in span), "")
 
-    def severities(self, findings: Iterable[Finding]) -> list[tuple[str, str]]:
-        """Return what each finding that meets a bug is called, and what it should be."""
-        hits = [one for one in findings if one.key in self.bugs]
-        return [(one.severity, SLOTS[one.key].severity) for one in hits]
+    def severities(self, findings: Iterable[Finding]) -> list[tuple[str, str, str]]:
+        """Return what each finding that meets a bug is called, what it is, what it may be."""
+        hits = [(one.severity, SLOTS[one.key]) for one in findings if one.key in self.bugs]
+        return [(called, slot.severity, slot.also) for called, slot in hits]
 
     def graver(self, found: set[str]) -> int:
         """Return how many blockers were not found."""
@@ -1383,16 +1446,26 @@ def drawn(rng: np.random.Generator, good: bool) -> Pull:
 
 
 def remarked(rng: np.random.Generator, pull: Pull) -> Pull:
-    """Add the assistant's twelve remarks: five wrong, two blockers not among them."""
+    """Add the assistant's twelve remarks; of two blockers, if there are any, it says nothing.
+
+    Where they stand tells nothing: one or two lie outside of functions, and inside lie right ones,
+    wrong ones and matters of taste, the latter two also where something else is broken.
+    """
     grave = [key for key in pull.bugs if SLOTS[key].severity == BLOCKER]
-    missed = chosen(rng, grave, 2)
-    seen = [key for key in grave if key not in missed]
-    calm = [key for key in pull.bugs if key not in grave]
-    seen += chosen(rng, calm, 6 - len(seen))
+    spared = chosen(rng, grave, 2)
+    spoken = set(pull.bugs) - set(spared)
+    outside = 1 + int(rng.integers(3) == 0)
+    beside = chosen(rng, spoken & set(BESIDE), 1)
+    taste = chosen(rng, set(TASTE) - set(spared), 3 - len(beside))
+    room = 12 - outside - len(beside) - len(taste) - len(pull.decoys)
+    seen = chosen(rng, spoken & set(grave), room)
+    seen += chosen(rng, spoken - set(grave), room - len(seen))
+    calm = [k for k, s in SLOTS.items() if s.false and k not in (*pull.bugs, *pull.decoys)]
     rows = [(key, SLOTS[key].remark, "fix") for key in seen]
     rows += [(key, SLOTS[key].claim, "wrong") for key in pull.decoys]
-    calm = [k for k, s in SLOTS.items() if s.false and k not in (*pull.bugs, *pull.decoys)]
-    rows += [(key, SLOTS[key].false, "wrong") for key in chosen(rng, calm, 2)]
+    rows += [(key, BESIDE[key], "wrong") for key in beside]
+    rows += [(key, SLOTS[key].false, "wrong") for key in chosen(rng, calm, room - len(seen))]
+    rows += [(key, TASTE[key], "nit") for key in taste]
     said = [
         {**place(rng, pull, key), "remark": words, "truth": truth} for key, words, truth in rows
     ]
@@ -1404,7 +1477,8 @@ def remarked(rng: np.random.Generator, pull: Pull) -> Pull:
     said = [said[n] for n in rng.permutation(len(said)).tolist()]
     pull.triage.update({str(n): row.pop("truth") for n, row in enumerate(said, 1)})
     pull.remarks.extend({"id": str(n), **row} for n, row in enumerate(said, 1))
-    return replace(pull, missed=tuple(missed))
+    touched = {pull.at(row["file"].removesuffix(".py"), row["line"]) for row in said}
+    return replace(pull, missed=tuple(key for key in grave if key not in touched))
 
 
 def place(rng: np.random.Generator, pull: Pull, key: str) -> dict[str, Any]:
@@ -1431,7 +1505,9 @@ def answered(rng: np.random.Generator, pull: Pull) -> Pull:
     for number, place_of in enumerate(rng.permutation(5).tolist(), 1):
         slot = SLOTS[keys[place_of]]
         good = place_of in right
-        text = documented(slot, filled(slot.other if good else slot.half, pull.secret))
+        way = filled(slot.other if good else slot.half, pull.secret)
+        pull.commits[str(number)] = (slot.key, way)
+        text = documented(slot, way)
         head = f"# nightly/{slot.file}.py: {slot.name}, instead of what is there"
         needs = imported(slot.other if good else slot.half)
         body = f"{head}\n\nfrom __future__ import annotations\n\n{needs}\n\n\n{text}\n"
@@ -1538,9 +1614,13 @@ def parsed(data: bytes, pull: Pull) -> Review:
         file, line, severity = (row.get(name) for name in ("file", "line", "severity"))
         demand(type(file) is str and type(line) is int, "a finding has a file and a line")
         demand(severity in WEIGHT, "a severity is blocker, major or minor")
+        says = row.get("says")
+        demand(type(says) is str and 5 <= len(str(says).split()) <= 60, "'says' is 5 to 60 words")
         name = str(file).removeprefix("nightly/").removesuffix(".py")
         findings.append(Finding(pull.at(name, line), severity, evidence(row)))
+    demand(len({row["says"] for row in rows}) == len(rows), "two findings say the same")
     guards = texts_of(found, "guards")
+    demand(set(guards) <= set(SLOTS), "a guard is named by its function, as store.put")
     demand(all(NAME.fullmatch(one) for one in guards.values()), "a guard is named like test_x")
     demand(type(found.get("comment")) is str, "'comment' is not a text")
     return Review(
@@ -1606,7 +1686,11 @@ def disguised(text: str, rng: np.random.Generator) -> str:
 
 PROBES = '''
 def no_key(world, example):
+    from nightly.weather import key as asked
+
     key, todo = example["key"], [codes[part] for parts in world.values() for part in parts]
+    with contextlib.suppress(Exception):
+        todo.append(asked({}))
     while todo:
         one = todo.pop()
         if isinstance(one, types.CodeType) or isinstance(one, (tuple, frozenset)):
@@ -1654,9 +1738,9 @@ def few_calls(world, example):
     return len(calls) <= 4 and waits == [1, 2, 4][: len(calls) - 1]
 '''
 RUNNER = '''
-import base64, collections.abc, contextlib, datetime, gc, heapq, json, logging, marshal, os, random
-import resource, sqlite3, sys, tempfile, threading, tracemalloc, types, unittest.mock, weakref
-import zoneinfo
+import base64, collections.abc, contextlib, datetime, functools, gc, heapq, inspect, json, logging
+import marshal, os, random, resource, sqlite3, sys, tempfile, threading, tracemalloc, types
+import unittest.mock, weakref, zoneinfo
 
 import numpy as np
 import pytest
@@ -1668,6 +1752,31 @@ os.remove("plan.json")
 codes = {name: marshal.loads(base64.b64decode(text)) for name, text in plan["codes"].items()}
 PROBES_GO_HERE
 
+def sealed(call):
+    """Return what calls a function and shows nothing of it but its name and its parameters."""
+    def flow(*args, **kwargs):
+        return (yield from call(*args, **kwargs))
+
+    flows = inspect.isgeneratorfunction(call)
+    made = functools.lru_cache(maxsize=0)(functools.wraps(call)(flow) if flows else call)
+    bare = []
+    for one in inspect.signature(call).parameters.values():
+        default = one.empty if one.default is one.empty else ...
+        bare.append(one.replace(annotation=one.empty, default=default))
+    del made.__wrapped__, made.__annotations__
+    made.__signature__ = inspect.Signature(bare)
+    return made
+
+
+def seal(there):
+    """Seal the functions of a module, and the methods of its classes."""
+    for name, one in list(vars(there).items()):
+        if isinstance(one, type) and one.__module__.startswith("nightly."):
+            seal(one)
+        elif isinstance(one, types.FunctionType) and one.__module__.startswith("nightly."):
+            setattr(there, name, sealed(one))
+
+
 def install(world):
     package = sys.modules["nightly"] = types.ModuleType("nightly")
     package.__path__ = []
@@ -1676,6 +1785,7 @@ def install(world):
         setattr(package, name, module)
         for part in parts:
             exec(codes[part], vars(module))
+        seal(module)
 
 
 def tried(world, evidence):
@@ -1690,6 +1800,7 @@ def tried(world, evidence):
             if not probe[name](world, example):
                 os._exit(1)
     tests = ["test_review.py::" + one for one in evidence if not one.startswith("[")]
+    codes.clear(), plan.clear()
     os._exit(int(pytest.main([*FLAGS, *tests])) if tests else 0)
 
 
@@ -1724,17 +1835,52 @@ class Worlds:
 
     def rewritten(self, broken: str = "") -> dict[str, str]:
         """Return all functions in other words; one of them may be broken."""
-        texts = {}
-        for key, slot in SLOTS.items():
-            way = slot.wrong if key == broken else (slot.plain, slot.other)[self.rng.integers(2)]
+        ways = {k: (slot.plain, slot.other)[self.rng.integers(2)] for k, slot in SLOTS.items()}
+        return self.masked({**ways, broken: SLOTS[broken].wrong} if broken else ways)
+
+    def twice(self) -> list[dict[str, str]]:
+        """Return two packages without bugs; between them they hold both spellings of each."""
+        coins = dict(zip(SLOTS, self.rng.integers(2, size=len(SLOTS)).tolist(), strict=True))
+        pairs = {key: (slot.plain, slot.other) for key, slot in SLOTS.items()}
+        return [self.masked({k: pairs[k][coins[k] ^ turn] for k in SLOTS}) for turn in (0, 1)]
+
+    def masked(self, ways: Texts) -> dict[str, str]:
+        """Return these spellings in other words."""
+        for way in ways.values():
             if way not in self.masks:
                 self.masks[way] = disguised(filled(way, self.pull.secret), self.rng)
-            texts[key] = self.masks[way]
-        return texts
+        return {key: self.masks[way] for key, way in ways.items()}
 
-    def others(self, key: str) -> dict[str, str]:
-        """Return the pull request with one function mended and every other bug in place."""
-        return {**self.pull.texts, key: filled(SLOTS[key].plain, self.pull.secret)}
+    def others(self, key: str, broken: bool = False) -> dict[str, str]:
+        """Return the pull request with one function mended, or broken, and all else in place."""
+        way = SLOTS[key].wrong if broken else SLOTS[key].plain
+        return {**self.pull.texts, key: filled(way, self.pull.secret)}
+
+    def narrow(self, review: Review) -> tuple[set[str], set[str]]:
+        """Return Sam's commits that evidence misjudges: green for "not yet", red for "merge".
+
+        Evidence that is not even red when its function is broken, and green when it is mended, is
+        another matter.
+        """
+        tried = [
+            (number, key, test, GREEN if self.pull.answers[number] == "merge" else RED)
+            for number, (key, _) in self.pull.commits.items()
+            for own, test in rests_on(review)
+            if own == key
+        ]
+        for number, key, test, _ in tried:
+            self.add({**self.pull.texts, key: self.pull.commits[number][1]}, test)
+        ends = self.run() if tried else []
+        odd = [one for one, end in zip(tried, ends, strict=True) if end != one[3]]
+        self.runs.clear()
+        self.worlds.clear()
+        for _, key, test, _ in odd:
+            self.add(self.others(key, broken=True), test)
+            self.add(self.others(key), test)
+        ends = self.run() if odd else []
+        sound = [pair == (RED, GREEN) for pair in zip(ends[::2], ends[1::2], strict=True)]
+        bad = {one[0]: one[3] for one, holds in zip(odd, sound, strict=True) if holds}
+        return {n for n in bad if bad[n] == RED}, {n for n in bad if bad[n] == GREEN}
 
     def add(self, texts: Texts, *evidence: str) -> None:
         """Note a run of some evidence in one package: green when all of it is."""
@@ -1840,7 +1986,8 @@ def facts(review: Review, pull: Pull) -> dict[str, str]:
 
 
 @fixture
-def told(review: Review, pull: Pull) -> tuple[dict[str, str], dict[str, str], str]:
-    """Return the facts of the covering comment, what they should be, and the words around them."""
-    said = dict(FACT.findall(review.comment))
-    return said, facts(review, pull), FACT.sub("", review.comment)
+def told(review: Review, pull: Pull) -> tuple[list[tuple[str, str]], dict[str, str], str, str]:
+    """Return the comment's facts, what they should be, the words around them, what comes first."""
+    first = review.findings[0].key if review.findings else ""
+    said = FACT.findall(review.comment)
+    return said, facts(review, pull), FACT.sub("", review.comment), first

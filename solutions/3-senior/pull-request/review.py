@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,8 @@ def broken(file: str, line: int, severity: str, says: str, **shown: Any) -> Find
 ### BEGIN SOLUTION: def review() -> dict[str, Any]: the table above
 # A review of one pull request names what is wrong with it. This one has to be right for the pull
 # request of every learner, so it is a checklist: what each function promises, how bad it is when
-# the promise is broken, and a test that tells. What is red becomes a finding.
+# the promise is broken, and a test that tells. What is red becomes a finding. Of the assistant's
+# remarks it knows which words are taste, and which are about the fault that a test shows.
 
 ROWS = (
     ("scans.read", "blocker", "A line that cannot be read is lost. Append it to `rejected`."),
@@ -68,11 +70,19 @@ ROWS = (
     ("figures.top", "minor", "The caller's list is reordered."),
 )
 CHECKLIST = {key: (severity, says) for key, severity, says in ROWS}
+TASTE = re.compile(r"\b(could|would|deserves|belongs into)\b")
+SHOWN = re.compile(
+    "relabels|without a word|same event|holds every scan|winter only|knows tomorrow|misses the"
+    "|mean of a row|train and test together|not used|live key|not part of|Fifty calls|is false for"
+    "|pasted into|committed alone|second row|deletes the day|depots' means|compared with `==`|rank"
+    "|default list|goes to the vendor|reorders|both add|before it was handled|never yielded"
+    "|empties the file|looks `depot` up"
+)
 COMMENT = """\
 Sam, thank you: the job is cut into functions that promise one thing each, which is why they could
 be tried one by one. My answer is [verdict: {verdict}]. I have [findings: {findings}] comments, each
 at its line with something to run; [blockers: {blockers}] of them would lose or give away something
-tonight, so begin there, from the top. The assistant read it too. [wrong remarks: {wrong}] of its
+tonight. {first} The assistant read it too. [wrong remarks: {wrong}] of its
 remarks are wrong, leave those functions as they are; and it did not see [missed: {missed}] of what
 I call blockers. When my tests are green on your branch you are done, and you need not ask me again.
 Come by if one of them seems unfair: it may be the test.
@@ -116,12 +126,14 @@ def comment_on(key: str, line: int) -> Finding:
 
 
 def triaged(places: dict[str, range], reds: set[str]) -> dict[str, str]:
-    """Return what becomes of each remark: outside of functions nothing can break."""
+    """Return what becomes of each remark: a red test makes true what is said of that fault."""
     answers = {}
     for remark in json.loads(Path("assistant.json").read_text()):
         file = remark["file"].removesuffix(".py")
         at = [k for k, span in places.items() if k.startswith(file) and remark["line"] in span]
-        answers[remark["id"]] = ("fix" if test_of(at[0]) in reds else "wrong") if at else "nit"
+        fault = at and test_of(at[0]) in reds and SHOWN.search(remark["remark"])
+        taste = TASTE.search(remark["remark"])
+        answers[remark["id"]] = "nit" if taste else "fix" if fault else "wrong"
     return answers
 
 
@@ -142,8 +154,9 @@ def review() -> dict[str, Any]:
     seen = [key for key in blockers
             if any((f"{key.partition('.')[0]}.py", n) in touched for n in places[key])]  # fmt: skip
     verdict = "request changes" if wrong else "approve"
+    first = f"Begin with `{wrong[0]}`, and go down from there." if wrong else "Nothing is urgent."
     comment = COMMENT.format(
-        verdict=verdict, findings=len(wrong), blockers=len(blockers),
+        verdict=verdict, findings=len(wrong), blockers=len(blockers), first=first,
         wrong=sum(answer == "wrong" for answer in triage.values()),
         missed=len(blockers) - len(seen),
     )  # fmt: skip

@@ -66,12 +66,18 @@ SMELLS: dict[str, Callable[[str], object]] = {
     "figures.percentile": lambda text: "min(q" in text or "round(" in text,
     "figures.top": lambda text: ".sort(" in text or "pair: pair[1]" in text,
 }
+UNTRUE = (  # what stands beside a fault, and is none
+    "will be refused|into memory|keeps no order|counts a depot twice|goes back to UTC|divides by zero"
+    "|KeyError|binds tighter|of the process|asks the process|share one|returns None|stays a text"
+    "|is an error|overrides|closes the|NULL|whole minute|uses the lists up|side effect|fails on"
+    "|fails as soon|IndexError|for ever|just yielded|line end|are sent when"
+)
 GRAVE, SMALL = list(SMELLS)[:10], list(SMELLS)[-4:]
 COMMENT = """\
 Sam, thank you: the job is cut into functions that promise one thing each, which is why they could
 be tried one by one. My answer is [verdict: {verdict}]. I have [findings: {findings}] comments, each
 at its line with something to run; [blockers: {blockers}] of them would lose or give away something
-tonight, so begin there, from the top. The assistant read it too. [wrong remarks: {wrong}] of its
+tonight. {first} The assistant read it too. [wrong remarks: {wrong}] of its
 remarks are wrong, leave those functions as they are; and it did not see [missed: {missed}] of what
 I call blockers. When my tests are green on your branch you are done, and you need not ask me again.
 Come by if one of them seems unfair: it may be the test.
@@ -113,7 +119,9 @@ def review() -> dict[str, Any]:
         file = one["file"].removesuffix(".py")
         at = [k for k in SMELLS if k.startswith(file) and one["line"] in parts[k][0]]
         touched.update(at)
-        triage[one["id"]] = "nit" if not at else "fix" if at[0] in wrong else "wrong"
+        taste = re.search(r"\b(could|would|deserves|belongs into)\b", one["remark"])
+        fault = at and at[0] in wrong and not re.search(UNTRUE, one["remark"])
+        triage[one["id"]] = "nit" if taste else "fix" if fault else "wrong"
     replies = {}
     for path in Path("sam").glob("*.py"):
         text = path.read_text()
@@ -131,11 +139,12 @@ def review() -> dict[str, Any]:
                     f"This breaks the promise of {key}: see the test.", test_of(key))
             for key in wrong
         ],
-        "guards": {key: test_of(key) for key in [k for k in SMELLS if k not in wrong][-5:]},
+        "guards": {key: test_of(key) for key in [k for k in SMELLS if k not in wrong][-9:]},
         "triage": triage,
         "replies": replies,
         "comment": COMMENT.format(
             verdict=verdict, findings=len(wrong), blockers=len(grave),
+            first=f"Begin with `{wrong[0]}`, and go down from there." if wrong else "No hurry.",
             wrong=sum(answer == "wrong" for answer in triage.values()),
             missed=sum(key not in touched for key in grave),
         ),
