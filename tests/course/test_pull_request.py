@@ -141,7 +141,7 @@ def test_what_is_drawn_is_what_the_brief_says(good: bool) -> None:
         guess = ["fix" if key in pull.bugs else "wrong" if key else "nit" for key in places]
         assert sum(one != truth for one, truth in zip(guess, truths, strict=True)) >= 3
         assert {key for key in grave if key not in touched} == set(pull.missed)
-        assert len(pull.missed) == (0 if good else 2)
+        assert (len(pull.missed) >= 2) is not good
         assert sorted(pull.answers.values()).count("merge") in (2, 3)
         assert len(pull.answers) == 5
         size = sum(one.text.count("\n") for one in pull.sources.values())

@@ -1446,7 +1446,7 @@ def drawn(rng: np.random.Generator, good: bool) -> Pull:
 
 
 def remarked(rng: np.random.Generator, pull: Pull) -> Pull:
-    """Add the assistant's twelve remarks; of two blockers, if there are any, it says nothing.
+    """Add the assistant's twelve remarks; of two blockers at least, if any, it says nothing.
 
     Where they stand tells nothing: one or two lie outside of functions, and inside lie right ones,
     wrong ones and matters of taste, the latter two also where something else is broken.

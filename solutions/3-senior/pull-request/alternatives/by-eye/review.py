@@ -67,7 +67,7 @@ SMELLS: dict[str, Callable[[str], object]] = {
     "figures.top": lambda text: ".sort(" in text or "pair: pair[1]" in text,
 }
 UNTRUE = (  # what stands beside a fault, and is none
-    "will be refused|into memory|keeps no order|counts a depot twice|goes back to UTC|divides by zero"
+    "will be refused|into memory|keeps no order|counts a depot twice|goes back to UTC|divides by"
     "|KeyError|binds tighter|of the process|asks the process|share one|returns None|stays a text"
     "|is an error|overrides|closes the|NULL|whole minute|uses the lists up|side effect|fails on"
     "|fails as soon|IndexError|for ever|just yielded|line end|are sent when"
