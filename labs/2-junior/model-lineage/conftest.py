@@ -1040,6 +1040,11 @@ class Year:
         asked = [(f"{at + timedelta(minutes=1):%Y-%m-%dT%H:%M:%SZ}", "UTC") for at, _ in moves]
         return self.said(asked) == [[self.facts[version]] for _, version in moves]
 
+    def winter(self) -> None:
+        """The very first release dies before its work is done: nothing is live, nor was."""
+        self.promote(self.some(utc(2026, 1, 12, 9), 300), self.cast.good[-1],
+                     Stop("alias", applied=False))  # fmt: skip
+
     def spring(self) -> bool:
         """Two ordinary releases, one of a version whose tags are wrong; return whether both ended
         well.
