@@ -125,7 +125,9 @@ class Server:
         return running.output() if running is not None else b""
 
     def close(self) -> None:
-        """End it."""
+        """End it; what it wrote until then is in its log."""
         with contextlib.suppress(Exception):  # a log must not keep a container alive
+            if self.alive and self.container.running is not None:
+                self.container.running.kill()  # its output is whole once its end is known
             self.journal.feed(self._output(), last=True)
         self.container.close()
