@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 import queue
 import threading
 from collections import deque
@@ -22,7 +21,7 @@ from autograder.channel import Found
 from autograder.court import Court, Job
 from autograder.errors import GraderError, LadderError, SubmissionError, UsageError
 from autograder.manifest import Course, Lab
-from autograder.sandbox import Launcher, Slot, own_slot
+from autograder.sandbox import Launcher, Slot, cores, own_slot
 from autograder.seeds import desk_seed, epoch, grading_seeds
 from autograder.submission import Submission
 from autograder.verdict import ENGINE, LabResult
@@ -98,16 +97,6 @@ def shard(found: Iterable[Found], number: int, of: int) -> list[Found]:
 def _place(one: Found) -> int:
     text = f"{one.lab.id}\0{one.learner}".encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.sha256(text).digest()[:8], "big")
-
-
-def cores() -> int:
-    """Return how many cores this process may use: a container or a job may have been given few."""
-    known = getattr(os, "sched_getaffinity", None)
-    count = len(known(0)) if known else os.cpu_count() or 1
-    with suppress(OSError, ValueError):
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        count = min(count, math.ceil(int(quota) / int(period)))
-    return max(1, count)
 
 
 def judge_all(course: Course, found: Sequence[Found], plan: Plan) -> Iterator[Outcome]:

@@ -6,7 +6,6 @@ The seeds come from a fixed secret, so that a proof can be repeated anywhere.
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,14 +16,15 @@ from typing import Any, Self
 from autograder.court import Court, Job
 from autograder.lies import RECORDED
 from autograder.manifest import Lab
-from autograder.sandbox import Box, Launcher, Limits, Slot, own_slot
+from autograder.sandbox import Box, Launcher, Limits, Slot, cores, own_slot
 from autograder.seeds import desk_seed, epoch, grading_seeds
 from autograder.submission import Submission
 from autograder.verdict import CheckResult, LabResult, Verdict
 
 SECRET = b"ladder prove"
 LEARNER = "prover"
-WORKERS, WAITING = 2, 6  # submissions at a time; of those that mostly wait
+MOST = 8  # submissions at a time, or as many as cores: each has a process with the lab's imports
+WAITING = 6  # of those that mostly wait, on however few cores
 MAX_RECORD = 4 << 20
 
 
@@ -61,8 +61,9 @@ class Rig:
 
     def __enter__(self) -> Self:
         self.court = self.stack.enter_context(Court(self.lab, self.mode))
-        self.workers = ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1))
-        self.waiting = ThreadPoolExecutor(WAITING)
+        count = min(cores(), MOST)
+        self.workers = ThreadPoolExecutor(count)
+        self.waiting = ThreadPoolExecutor(max(count, WAITING))
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -83,6 +83,7 @@ def lint(labs: tuple[str, ...], as_json: bool) -> None:
     raise SystemExit(int(bool(found)))
 
 
+TOGETHER = 2  # labs that are spot-checked at a time: in each, one thing waits for another
 NOT_RUN = 77  # what tests/run.py takes for "not run"
 
 
@@ -99,6 +100,8 @@ def prove(labs: tuple[str, ...], everything: bool, repeat: int | None, as_json: 
     cut off goes on where it stopped, and so does one after its mistakes were changed. Exit 1
     when something does not hold.
     """
+    from concurrent.futures import ThreadPoolExecutor
+
     from autograder.manifest import load_course
 
     course = load_course()
@@ -110,13 +113,29 @@ def prove(labs: tuple[str, ...], everything: bool, repeat: int | None, as_json: 
             click.echo("every lab is a draft: nothing was proven")
             raise SystemExit(NOT_RUN)
     groups.ensure(["dev"])  # what makes the mutants, found missing at once and not after an hour
-    wrong = {lab.id: _prove(lab, everything, repeat, as_json) for lab in chosen}
+    known = {}
+    for lab in chosen:
+        _ready(lab)
+        if not (everything or repeat) and (proof := _known(lab)) is not None:
+            known[lab] = proof
+    dearest = sorted(known, key=lambda lab: -known[lab].cpu)
+    found: dict[str, list[str]] = {}
+    with ThreadPoolExecutor(TOGETHER) as side:
+        done = side.map(lambda lab: _spot(lab, known[lab]), dearest)
+        for lab, (bad, told) in zip(dearest, done, strict=True):
+            found[lab.id] = bad
+            if not as_json:
+                click.echo("\n".join((f"{lab.id}: known, a spot check", *told)))
+    for lab in chosen:
+        if lab.id not in found:
+            found[lab.id] = _prove(lab, everything, repeat, as_json)
+    wrong = {lab.id: found[lab.id] for lab in chosen}
     if as_json:
         click.echo(json.dumps(wrong, indent=1))
-    for name, found in wrong.items():
+    for name, bad in wrong.items():
         if not as_json:
-            click.secho(f"{name}: {'holds' if not found else 'does not hold'}", bold=True)
-            click.echo("".join(f"  - {one}\n" for one in found), nl=False)
+            click.secho(f"{name}: {'holds' if not bad else 'does not hold'}", bold=True)
+            click.echo("".join(f"  - {one}\n" for one in bad), nl=False)
     raise SystemExit(int(any(wrong.values())))
 
 
@@ -126,19 +145,39 @@ def _name_drafts(drafts: list[Lab], quiet: bool) -> None:
             click.echo(f"{lab.id}: a draft, not proven (./ladder prove {lab.id})")
 
 
-def _prove(lab: Lab, everything: bool, repeat: int | None, quiet: bool) -> list[str]:
-    """Prove one lab, or check it against the table; return what does not hold."""
-    from autograder import evidence
-    from autograder import prove as work
-    from autograder.desk import Desk
-
+def _ready(lab: Lab) -> None:
     if not (lab.solution / "mistakes.toml").is_file():
         raise UsageError("there is no solution to prove with", str(lab.solution), "./ladder lint")
     context.install_needs(lab)
+
+
+def _known(lab: Lab) -> Proof | None:
+    """Return the proof of the lab as it is; None where there is none that holds."""
+    from autograder import evidence
+
     table = evidence.read(lab.course.root)
-    known = table.labs.get(lab.id) if evidence.current(table, lab) and not everything else None
+    proof = table.labs.get(lab.id) if evidence.current(table, lab) else None
+    return proof if proof is not None and proof.holds else None
+
+
+def _spot(lab: Lab, known: Proof) -> tuple[list[str], list[str]]:
+    """Check one lab against what is known; return what does not hold, and what to tell."""
+    from autograder import prove as work
+
+    told: list[str] = []
+    with work.open_rig(lab, context.binds()) as rig:
+        one = work.trial(lab, rig, lambda text: told.append(f"  {text}"))
+        work.spot_check(one, known, _commit(lab))
+    return one.wrong, told
+
+
+def _prove(lab: Lab, everything: bool, repeat: int | None, quiet: bool) -> list[str]:
+    """Prove one lab wholly, or judge all of it a few times; return what does not hold."""
+    from autograder import prove as work
+    from autograder.desk import Desk
+
     if not quiet:
-        click.echo(f"{lab.id}: {_what(known, repeat)}")
+        click.echo(f"{lab.id}: {f'everything {repeat} times' if repeat else 'the whole proof'}")
 
     def tell(text: str) -> None:
         if not quiet:
@@ -148,8 +187,6 @@ def _prove(lab: Lab, everything: bool, repeat: int | None, quiet: bool) -> list[
         one = work.trial(lab, rig, tell)
         if repeat:
             work.repeated(one, repeat)
-        elif known is not None and known.holds:
-            work.spot_check(one, known, _commit(lab))
         else:
             folder = Desk(lab.course).private / "prove"
             rig.journal = begun = work.journal(lab, rig, folder, afresh=everything)
@@ -159,12 +196,6 @@ def _prove(lab: Lab, everything: bool, repeat: int | None, quiet: bool) -> list[
             if not one.wrong:
                 begun.end()
     return one.wrong
-
-
-def _what(known: Proof | None, repeat: int | None) -> str:
-    if repeat:
-        return f"everything {repeat} times"
-    return "known, a spot check" if known is not None and known.holds else "the whole proof"
 
 
 def _commit(lab: Lab) -> str:

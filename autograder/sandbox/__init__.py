@@ -7,9 +7,9 @@ from autograder.sandbox.confine import confine
 from autograder.sandbox.launcher import Launcher, Slot
 from autograder.sandbox.layers import Layers, Missing, detect
 from autograder.sandbox.limits import DESK, Limits, Usage
-from autograder.sandbox.slots import own_slot
+from autograder.sandbox.slots import cores, own_slot
 
 __all__ = [
-    "DESK", "Box", "Launcher", "Layers", "Limits", "Missing", "Slot", "Usage", "confine", "detect",
-    "own_slot",
+    "DESK", "Box", "Launcher", "Layers", "Limits", "Missing", "Slot", "Usage", "confine", "cores",
+    "detect", "own_slot",
 ]  # fmt: skip

@@ -1,5 +1,6 @@
-"""Slots: numbers that nobody else on this machine holds meanwhile, each with users of its own.
+"""How many boxes there may be at a time: cores that are ours, and slots.
 
+A slot is a number that nobody else on this machine holds meanwhile, with users of its own.
 What the kernel counts by user, such as processes, is then counted for one slot alone, whoever else
 grades here. Limit: containers with a network of their own do not see each other's.
 """
@@ -7,12 +8,25 @@ grades here. Limit: containers with a network of their own do not see each other
 from __future__ import annotations
 
 import contextlib
+import math
+import os
 import socket
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from autograder.errors import GraderError
 from autograder.sandbox.confinement import SLOTS
+
+
+def cores() -> int:
+    """Return how many cores this process may use: a container or a job may have been given few."""
+    known = getattr(os, "sched_getaffinity", None)
+    count = len(known(0)) if known else os.cpu_count() or 1
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        count = min(count, math.ceil(int(quota) / int(period)))
+    return max(1, count)
 
 
 @contextlib.contextmanager

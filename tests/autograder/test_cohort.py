@@ -148,11 +148,6 @@ def test_what_is_judged_is_not_judged_again(course, found, tmp_path):
     assert len(unjudged(found, other, keys.__contains__)) == 8, "another secret, other seeds"
 
 
-def test_cores_are_those_that_one_may_use(monkeypatch):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
-    assert cohort.cores() == 1
-
-
 def test_memory_does_not_grow_with_the_class():
     """A tenth of what tests/bench/memory.py measures, with the same bound."""
     bench = Path(__file__).resolve().parents[1] / "bench" / "memory.py"

@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from autograder import evidence
+from autograder.cli import author
 from autograder.cli.author import prove as command
 from autograder.errors import UsageError
 from autograder.manifest import MistakeFile, load_course
@@ -23,6 +24,11 @@ from autograder.rig import Rig
 
 CHECKS = "labs/1-foundations/sum-up/checks.py"
 MISTAKES = "solutions/1-foundations/sum-up/mistakes.toml"
+KNOWN = evidence.Proof(
+    key="", engine=1, mode="A", wrong=(), points=9, checks=5, seeds=5, alternatives=1, mistakes=7,
+    mistake_seeds=3, lazy=5, lazy_share=0, liars=4, liar_share=0, mutants=36, killed=36,
+    survivors=(), cpu=1,
+)  # fmt: skip
 
 
 def opened(course, name, work):
@@ -121,18 +127,13 @@ def test_a_starter_that_earns_is_found(course, edit):
 
 
 def test_a_spot_check_agrees_or_says_where_it_does_not(course, edit):
-    known = evidence.Proof(
-        key="", engine=1, mode="A", wrong=(), points=9, checks=5, seeds=5, alternatives=1,
-        mistakes=7, mistake_seeds=3, lazy=5, lazy_share=0, liars=4, liar_share=0, mutants=36,
-        killed=36, survivors=(), cpu=1,
-    )  # fmt: skip
-    one, _ = opened(course, "sum-up", lambda one: spot_check(one, known, "commit"))
+    one, _ = opened(course, "sum-up", lambda one: spot_check(one, KNOWN, "commit"))
     assert one.wrong == []
     edit(CHECKS, "np.flatnonzero(weights > limit)", "found")
     edit(CHECKS, "abs(work.total(weights) - expected) < 1e-6", "work.total(weights) or True")
     edit(CHECKS, "np.array_equal(found, known[:count])", "True")
     edit(CHECKS, "abs(work.report(weights) - known.mean()) < 1e-6", "True")
-    one, _ = opened(course, "sum-up", lambda one: spot_check(one, known, "commit"))
+    one, _ = opened(course, "sum-up", lambda one: spot_check(one, KNOWN, "commit"))
     assert any("survives now, killed before" in w for w in one.wrong)
 
 
@@ -155,6 +156,19 @@ def test_the_command_writes_the_table_and_then_only_spot_checks(course, monkeypa
     second = CliRunner().invoke(command, ["sum-up", "--json"])
     assert second.exit_code == 0
     assert json.loads(second.output) == {"sum-up": []}
+
+
+def test_labs_that_are_known_are_spot_checked_side_by_side(course, monkeypatch):
+    monkeypatch.chdir(course.root)
+    meeting, told = threading.Barrier(2, timeout=60), {"sum-up": [], "port-call": ["it is wrong"]}
+    monkeypatch.setattr(author, "_known", lambda lab: KNOWN)
+    monkeypatch.setattr(
+        author, "_spot", lambda lab, known: meeting.wait() < 2 and (told[lab.id], ["  looked at"])
+    )
+    done = CliRunner().invoke(command, ["sum-up", "port-call"])
+    assert done.exit_code == 1
+    assert "sum-up: known, a spot check\n  looked at\n" in done.output
+    assert done.output.endswith("sum-up: holds\nport-call: does not hold\n  - it is wrong\n")
 
 
 PROVES = """

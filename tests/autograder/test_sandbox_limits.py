@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.sandbox import Box, Launcher, Limits
+from autograder.sandbox import Box, Launcher, Limits, cores
 
 MODES = [*("A" if os.geteuid() == 0 else ""), "B", "C", "D"]
 LIMITS = Limits(cpu=20, processes=30, disk=8 << 20, output=64 << 10, wall=120)
@@ -343,3 +343,8 @@ ctypes.CDLL(None).prctl(2, ctypes.byref(number), 0, 0, 0)
 print(number.value)
 """
     assert finish(box, code) == (0, f"{int(signal.SIGKILL)}\n")
+
+
+def test_cores_are_those_that_one_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
+    assert cores() == 1
