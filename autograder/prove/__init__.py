@@ -45,7 +45,7 @@ def prove(one: Trial, budget: float = CPU_BUDGET, sample: int = SAMPLE) -> Proof
     cost = _solution_cost(one)
     seeds = _clamp(budget / cost / (1 + len(alternatives(one.lab))), SOLUTION_SEEDS)
     count = max(1, len(one.mistakes.mistake))
-    full = _clamp(budget / 2 / cost / count, (1, MISTAKE_SEEDS[1]))
+    full = _clamp(budget / 2 / cost / count, (2, MISTAKE_SEEDS[1]))
     mistake_seeds = max(full, MISTAKE_SEEDS[0])
     alone = _clamp(budget / 2 / cost / 6, LIES_ALONE)
     starter(one)
