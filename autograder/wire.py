@@ -130,8 +130,9 @@ def send(sock: socket.socket, header: dict[str, Any], buffers: Sequence[Buffer] 
         sock.sendall(b"".join([*frame, *buffers]))
         return
     sock.sendall(b"".join(frame))
-    for buffer in buffers:
-        sock.sendall(buffer)
+    for size, buffer in zip(sizes, buffers, strict=True):
+        if size:  # an empty send fails once the other side has all of it and is gone
+            sock.sendall(buffer)
 
 
 def receive(

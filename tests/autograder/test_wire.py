@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograder.errors import LearnerError, WireError
-from autograder.wire import MAX_HEADER, PREFIX, Handle, parse, receive, send, take
+from autograder.wire import CHUNK, MAX_HEADER, PREFIX, Handle, parse, receive, send, take
 
 
 @pytest.fixture
@@ -95,6 +95,26 @@ def test_a_late_reply_is_not_waited_for(pair):
     theirs.sendall(frame(b"{}")[:3])
     with pytest.raises(TimeoutError):
         receive(ours, until=0)
+
+
+def test_what_has_arrived_was_sent():
+    """The other side may have all of it, and end, before an empty buffer's turn comes."""
+    here, there = socket.socketpair()
+    gone = []
+
+    class Hasty(socket.socket):
+        def sendall(self, data, *args):
+            super().sendall(data, *args)
+            if len(data) > CHUNK:
+                reader.join()
+                gone.append(there.close())
+
+    reader = threading.Thread(target=lambda: gone.append(receive(there)))
+    reader.start()
+    with Hasty(fileno=here.detach()) as hasty:
+        send(hasty, {"is": "here"}, [bytes(CHUNK + 1), b""])
+    header, buffers = gone[0]
+    assert (header["is"], [len(b) for b in buffers]) == ("here", [CHUNK + 1, 0])
 
 
 def test_too_large_a_message_is_not_sent(pair):
