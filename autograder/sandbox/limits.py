@@ -40,7 +40,7 @@ class Limits:
     processes: int = 64
     disk: int = 256 << 20
     output: int = 1 << 20
-    files: int = 4096
+    files: int = 16384
     wall: float = 600
 
 
