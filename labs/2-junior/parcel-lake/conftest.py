@@ -38,6 +38,7 @@ FIRST, DAYS = date(2026, 1, 1), 90
 LAST = FIRST + timedelta(days=DAYS - 1)
 FOUND = ("2026-04-07", "2026-04-09")  # days on which handhelds turn up behind seats
 UNREAD = ("sorted", "held", "loaded")  # on a belt a label can lie face down
+UNCOMPILED = 3  # how build.py ends when it does not compile
 FEW, LITTLE = 3_000, 100_000  # records, and bytes of a shuffle, that may lie in one task
 PATIENCE = 300  # seconds without an end after which a night is given up
 ORDERS = {  # what a learner is told about an order that did not end well
@@ -345,8 +346,8 @@ class Nights:
                 "is": (n, f"arrive {which}")}  # fmt: skip
 
     def board(self, n: int) -> Order:
-        """The board of what came in ninety days."""
-        return {"do": "board", "lake": f"w{n}/lake", "out": f"w{n}/board", "is": (n, "board")}
+        """The board of what came in ninety days, from the lake of the calm night."""
+        return {"do": "board", "lake": f"w{n}/old", "out": f"w{n}/board", "is": (n, "board")}
 
     def copy(self, n: int, part: str, lake: str = "lake") -> Order:
         """Keep the lake aside."""
@@ -465,6 +466,12 @@ class Season:
     world: World
     left: Left
     all_left: list[Left]
+    first: World
+
+    @property
+    def died(self) -> Season:
+        """The world whose night was ended in the middle; others were filled a second time."""
+        return Season(self.first, self.all_left[0], self.all_left, self.first)
 
     @property
     def rewritten(self) -> bool:
@@ -539,7 +546,7 @@ def season(work: Any, papers: Any, seed: int, graded: bool) -> Season:
     if isinstance(left, LearnerError):
         raise left
     n = seeds.index(seed) % len(worlds)
-    return Season(worlds[n], left[n], left)
+    return Season(worlds[n], left[n], left, worlds[0])
 
 
 # ---------------------------------------------------------------- the cloud: catalog and questions
@@ -920,14 +927,15 @@ def hadoop(work: Any, seed: int) -> Hadoop:
 
 @dataclass
 class Scala:
-    """What became of the Scala job: whether it compiled, and its board."""
+    """What became of the Scala job: whether it compiled, whether it ended well, and its board."""
 
     compiled: bool
+    ended: bool
     board: Board | None
     wanted: Board
 
 
-BUILT: dict[str, tuple[bool, list[Board | None]]] = {}
+BUILT: dict[str, tuple[int, list[Board | None]]] = {}
 
 
 @fixture
@@ -939,17 +947,18 @@ def scala(work: Any, papers: Any, season: Season, graded: bool) -> Scala:
     key = f"{hashlib.sha256(handed(papers) + text).hexdigest()} {graded}"
     if key not in BUILT:
         BUILT[key] = build(work, season.all_left)
-    compiled, boards = BUILT[key]
-    return Scala(compiled, boards[season.all_left.index(season.left)], season.wanted)
+    code, boards = BUILT[key]
+    board = boards[season.all_left.index(season.left)]
+    return Scala(code != UNCOMPILED, code == 0, board, season.wanted)
 
 
-def build(work: Any, lakes: list[Left]) -> tuple[bool, list[Board | None]]:
-    """Compile and run the Scala job; return whether it compiled, and its boards."""
+def build(work: Any, lakes: list[Left]) -> tuple[int, list[Board | None]]:
+    """Compile and run the Scala job; return how build.py ended, and the boards."""
     for n, left in enumerate(lakes):
-        for key, body in left.first.items():
+        for key, body in left.calm.items():
             work.write(f"s{n}/lake/{key}", body)
     pairs = [f"s{n}/{name}" for n in range(len(lakes)) for name in ("lake", "board")]
-    code = work.run("build.py", *pairs).wait(PATIENCE)
+    code = int(work.run("build.py", *pairs).wait(PATIENCE))
     boards = []
     for n in range(len(lakes)):
         try:
@@ -957,4 +966,4 @@ def build(work: Any, lakes: list[Left]) -> tuple[bool, list[Board | None]]:
             boards.append(read_board(b"".join(work.read(name) for name in names)))
         except LearnerError:
             boards.append(None)
-    return code != 3, boards
+    return code, boards
