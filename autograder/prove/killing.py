@@ -69,13 +69,21 @@ def killed_among(one: Trial, made: Sequence[Mutant]) -> list[bool]:
 
 
 def _rounds(one: Trial) -> Iterator[tuple[str, tuple[str, ...], int]]:
-    """Yield learners with groups of checks, cheapest first; then all again on another seed."""
-    took, spent, groups = one.rig.took, 0.0, list[list[str]]()
-    total = sum(took.values())
+    """Yield learners with groups of checks, cheapest first; then all again on another seed.
+
+    What a check costs includes those it comes after: they are judged with it.
+    """
+    took, groups, judged = one.rig.took, list[list[str]](), set[str]()
+    needed = {name: _needed(one, name) for name in one.points}
+
+    def cost(names: set[str]) -> float:
+        return sum(took.get(name, 0.0) for name in names)
+
+    total = cost(set(needed))
     bounds = [0.1 * total, 0.35 * total, total]
-    for name in sorted(one.points, key=lambda n: took.get(n, 0.0)):
-        spent += took.get(name, 0.0)
-        while len(groups) < len(bounds) and (not groups or spent > bounds[len(groups) - 1]):
+    for name in sorted(needed, key=lambda n: cost(needed[n])):
+        judged |= needed[name]
+        while len(groups) < len(bounds) and (not groups or cost(judged) > bounds[len(groups) - 1]):
             groups.append([])
         groups[-1].append(name)
     learners = [LEARNER, *(f"{LEARNER}-{n}" for n in range(1, one.mistakes.desks))]
@@ -83,3 +91,8 @@ def _rounds(one: Trial) -> Iterator[tuple[str, tuple[str, ...], int]]:
         for group in filter(None, groups):
             yield learner, tuple(group), 0
     yield learners[0], (), 1
+
+
+def _needed(one: Trial, name: str) -> set[str]:
+    """Return a check and those it comes after, at any remove."""
+    return {name}.union(*(_needed(one, before) for before in one.rig.checks[name].after))

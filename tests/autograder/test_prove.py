@@ -265,15 +265,29 @@ def test_a_draft_is_named_and_not_proven_unasked(course, monkeypatch):
         load_course(course.root)
 
 
+def meeting(took, desks=1, **after):
+    """Return a trial of checks that took so long, each with those it comes after."""
+    checks = {name: SimpleNamespace(after=after.get(name, ())) for name in took}
+    return SimpleNamespace(
+        rig=SimpleNamespace(took=took, checks=checks), points=dict.fromkeys(took, 1),
+        mistakes=MistakeFile(desks=desks),
+    )  # fmt: skip
+
+
 def test_a_mutant_meets_as_many_desks_as_the_lab_says():
     """Cheap checks first on each desk, all of them on a second seed at last."""
-    one = SimpleNamespace(
-        rig=SimpleNamespace(took={"quick": 1.0, "slow": 9.0}), points={"slow": 1, "quick": 1},
-        mistakes=MistakeFile(desks=2),
-    )
-    assert list(killing._rounds(one)) == [
+    assert list(killing._rounds(meeting({"slow": 9.0, "quick": 1.0}, desks=2))) == [
         ("prover", ("quick",), 0), ("prover", ("slow",), 0),
         ("prover-1", ("quick",), 0), ("prover-1", ("slow",), 0), ("prover", (), 1),
+    ]  # fmt: skip
+
+
+def test_a_check_that_waits_for_a_dear_one_is_not_cheap():
+    """What it took alone is little; judged alone, a mutant would pay for the dear one too."""
+    took = {"night": 60.0, "rerun": 0.5, "board": 0.4, "scan": 1.0}
+    one = meeting(took, rerun=("night",), board=("rerun",))
+    assert list(killing._rounds(one)) == [
+        ("prover", ("scan",), 0), ("prover", ("night", "rerun", "board"), 0), ("prover", (), 1),
     ]  # fmt: skip
 
 
