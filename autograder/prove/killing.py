@@ -71,7 +71,8 @@ def killed_among(one: Trial, made: Sequence[Mutant]) -> list[bool]:
 def _rounds(one: Trial) -> Iterator[tuple[str, tuple[str, ...], int]]:
     """Yield learners with groups of checks, cheapest first; then all again on another seed.
 
-    What a check costs includes those it comes after: they are judged with it.
+    What a check costs includes those it comes after: they are judged with it. A group is in the
+    order of the checks, so that a proof that goes on knows it again.
     """
     took, groups, judged = one.rig.took, list[list[str]](), set[str]()
     needed = {name: _needed(one, name) for name in one.points}
@@ -89,7 +90,7 @@ def _rounds(one: Trial) -> Iterator[tuple[str, tuple[str, ...], int]]:
     learners = [LEARNER, *(f"{LEARNER}-{n}" for n in range(1, one.mistakes.desks))]
     for learner in learners:
         for group in filter(None, groups):
-            yield learner, tuple(group), 0
+            yield learner, tuple(name for name in needed if name in group), 0
     yield learners[0], (), 1
 
 
