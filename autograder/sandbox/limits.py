@@ -27,6 +27,7 @@ QUIET = {
     "MKL_NUM_THREADS": "1",
     "NUMEXPR_NUM_THREADS": "1",
     "ARROW_DEFAULT_MEMORY_POOL": "system",  # jemalloc would start a thread at import
+    "GOGC": "400",  # Terraform's provider: a third less CPU, a quarter more memory
     "DO_NOT_TRACK": "1",
 }
 

@@ -198,8 +198,8 @@ def test_the_environment_is_ours_alone(box: Box) -> None:
     names = set(inside(box, "print(json.dumps(dict(os.environ)))"))
     assert "GRADING_SECRET" not in names
     assert names <= {
-        "ARROW_DEFAULT_MEMORY_POOL", "DO_NOT_TRACK", "HOME", "LANG", "LC_CTYPE", "MKL_NUM_THREADS",
-        "NUMEXPR_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "PATH",
+        "ARROW_DEFAULT_MEMORY_POOL", "DO_NOT_TRACK", "GOGC", "HOME", "LANG", "LC_CTYPE",
+        "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "PATH",
         "PYTHONDONTWRITEBYTECODE", "PYTHONHASHSEED", "PYTHONNOUSERSITE", "TMPDIR", "TZ",
     }  # fmt: skip
 
