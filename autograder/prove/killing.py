@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from autograder.evidence import Survivor
 from autograder.mutants import SAMPLE, Mutant, mutants
@@ -48,16 +50,12 @@ def killed_among(one: Trial, made: Sequence[Mutant]) -> list[bool]:
 
     Where learners get different work (`desks` in mistakes.toml), a mutant meets that of several.
     """
-    rounds = list(_rounds(one))
-    limit = 10 + 4 * one.rig.whole
+    rounds = [Round(one, *these) for these in _rounds(one)]
 
     def dead(mutant: Mutant) -> bool:
         files = one.files({**one.texts, mutant.file: mutant.text})
-        for learner, only, skip in rounds:
-            task = Task(
-                mutant.change, files, learner, seeds=1, skip=skip, only=only, until_failure=True,
-                cpu=limit,
-            )  # fmt: skip
+        for these in rounds:
+            task = replace(these.task(mutant.change, files), until_failure=True, cpu=these.limit())
             result = one.rig.judge_one(task)
             if not one.sound(f"mutant {mutant.file}:{mutant.line}", [result]):
                 return False
@@ -66,6 +64,38 @@ def killed_among(one: Trial, made: Sequence[Mutant]) -> list[bool]:
         return False
 
     return list(one.rig.each(made, dead))
+
+
+class Round:
+    """Some checks, which mutants meet on a seed of a learner's."""
+
+    def __init__(self, one: Trial, learner: str, only: tuple[str, ...], skip: int) -> None:
+        self.one, self.learner, self.only, self.skip = one, learner, only, skip
+        self.lock, self.took = threading.Lock(), 0.0
+
+    def task(self, name: str, files: Mapping[str, bytes]) -> Task:
+        """Return a submission to be judged by these checks alone."""
+        return Task(name, files, self.learner, seeds=1, skip=self.skip, only=self.only)
+
+    def limit(self) -> float:
+        """Return the CPU seconds that a mutant may take: most of those over it never end.
+
+        What the solution takes for the same checks decides, judged once: checks share what was
+        done for one of them, so what each took in other company does not add up to it.
+        """
+        if not self.only:
+            return 10 + 4 * self.one.rig.whole
+        with self.lock:
+            self.took = self.took or self._solution()
+        return 10 + 4 * self.took
+
+    def _solution(self) -> float:
+        files = self.one.files(self.one.texts)
+        result = self.one.rig.judge_one(self.task("the solution", files))
+        lost = [c.name for c in result.checks if c.verdict not in FINE]
+        if self.one.sound("the solution", [result]) and lost:
+            self.one.blame(f"the solution, judged by {', '.join(self.only)} alone, fails {lost[0]}")
+        return result.cpu
 
 
 def _rounds(one: Trial) -> Iterator[tuple[str, tuple[str, ...], int]]:

@@ -21,6 +21,7 @@ from autograder.manifest import MistakeFile, load_course
 from autograder.prove import journal, killing, lying, open_rig, prove, repeated, spot_check, trial
 from autograder.prove.answers import caught, solutions, starter
 from autograder.rig import Rig
+from autograder.verdict import Verdict
 
 CHECKS = "labs/1-foundations/sum-up/checks.py"
 MISTAKES = "solutions/1-foundations/sum-up/mistakes.toml"
@@ -216,8 +217,8 @@ def test_lies_are_judged_more_at_a_time_than_cores(course, monkeypatch):
 
 
 def test_a_proof_goes_on_after_its_mistakes_were_changed(course, edit, monkeypatch):
-    """The wrong mistake is judged anew, what liars recorded, and mutants whose checks' order is
-    another, which hangs on CPU seconds; nothing else."""
+    """The wrong mistake is judged anew, what liars recorded, and mutants whose groups of checks
+    are others (with the solution by those), which hangs on CPU seconds; nothing else."""
     monkeypatch.chdir(course.root)
     monkeypatch.setattr("autograder.prove.prove.__defaults__", (0, 4))
     judged, judge = [], Rig._judge
@@ -230,7 +231,7 @@ def test_a_proof_goes_on_after_its_mistakes_were_changed(course, edit, monkeypat
     edit(MISTAKES, "np.greater(weights, limit)", "weights >= limit")
     done = CliRunner().invoke(command, ["sum-up"])
     assert done.exit_code == 0, done.output
-    again = {task.name for task in judged[before:]}
+    again = {t.name for t in judged[before:] if not (t.only and t.name == "the solution")}
     assert {name for name in again if "lab.py-" not in name and "  ->  " not in name} == {
         "sends back what is exactly at the limit"
     }
@@ -289,6 +290,29 @@ def test_a_check_that_waits_for_a_dear_one_is_not_cheap():
     assert list(killing._rounds(one)) == [
         ("prover", ("scan",), 0), ("prover", ("night", "rerun", "board"), 0), ("prover", (), 1),
     ]  # fmt: skip
+
+
+def test_an_endless_mutant_is_given_what_its_checks_take_and_not_what_the_lab_takes():
+    """The solution says what a group takes, once; the last round takes what a whole one took."""
+    judged = []
+
+    def judge_one(task):
+        judged.append(task)
+        bad = Verdict.FAILED if task.only == ("slow",) else Verdict.PASSED
+        return SimpleNamespace(cpu=2.5, checks=[SimpleNamespace(name="slow", verdict=bad)])
+
+    one = meeting({"quick": 1.0, "slow": 99.0})
+    one.rig.judge_one, one.rig.whole, one.texts, one.files = judge_one, 100.0, {}, dict
+    one.sound, blamed = lambda *_: True, []
+    one.blame = blamed.append
+    quick, slow, last = (killing.Round(one, *these) for these in killing._rounds(one))
+    assert [quick.limit(), quick.limit(), last.limit()] == [20.0, 20.0, 410.0]
+    assert [(task.only, task.seeds, task.until_failure) for task in judged] == [
+        (("quick",), 1, False)
+    ]
+    assert not blamed
+    slow.limit()
+    assert blamed == ["the solution, judged by slow alone, fails slow"]
 
 
 @pytest.mark.parametrize(("desks", "whose"), [(1, "prover"), (2, "prover-1")])
