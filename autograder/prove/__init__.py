@@ -81,7 +81,7 @@ def spot_check(one: Trial, known: Proof, commit: str) -> None:
     """
     draw = random.Random(commit)
     number = draw.randrange(known.seeds)
-    steps: list[Callable[[], None]] = [lambda: starter(one), lambda: solution_again(one, number)]
+    steps: list[Callable[[], None]] = [lambda: starter(one, 1), lambda: solution_again(one, number)]
     if one.mistakes.mistake:
         steps.append(partial(_again, one, draw.choice(one.mistakes.mistake)))
     with ThreadPoolExecutor() as side:
