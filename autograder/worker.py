@@ -156,10 +156,13 @@ OPERATIONS: dict[str, Callable[[Worker, dict[str, Any], list[memoryview]], Any]]
 def _part(cpu: int, sealed: bool) -> None:
     """Begin one check's part: `cpu` seconds more, and when sealed, print from now on to nowhere.
 
-    The inputs that are to come are not for the learner to see.
+    A box may allow less in all. The inputs that are to come are not for the learner to see.
     """
     used = resource.getrusage(resource.RUSAGE_SELF)
     most = cpu + int(used.ru_utime + used.ru_stime)
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    if hard != resource.RLIM_INFINITY:
+        most = min(most, hard - 1)
     resource.setrlimit(resource.RLIMIT_CPU, (most, most + 1))
     if not sealed:
         return

@@ -20,7 +20,7 @@ from autograder.errors import UsageError
 from autograder.manifest import MistakeFile, load_course
 from autograder.prove import journal, killing, lying, open_rig, prove, repeated, spot_check, trial
 from autograder.prove.answers import caught, solutions, starter
-from autograder.rig import Rig
+from autograder.rig import Rig, Task
 from autograder.verdict import Verdict
 
 CHECKS = "labs/1-foundations/sum-up/checks.py"
@@ -313,6 +313,16 @@ def test_an_endless_mutant_is_given_what_its_checks_take_and_not_what_the_lab_ta
     assert not blamed
     slow.limit()
     assert blamed == ["the solution, judged by slow alone, fails slow"]
+
+
+def test_a_box_with_less_than_a_check_may_take_judges_alike(course):
+    """A mutant's box allows three seconds, a check of this lab a quarter of twenty."""
+    lab = course.lab("sum-up")
+    assert lab.file.limits.cpu == 20
+    with open_rig(lab) as rig:
+        one = trial(lab, rig)
+        result = rig.judge_one(Task("solution", one.files(one.texts), seeds=1, cpu=3))
+    assert result.points == result.possible
 
 
 @pytest.mark.parametrize(("desks", "whose"), [(1, "prover"), (2, "prover-1")])
