@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -209,7 +209,9 @@ def grade(
     only: Sequence[str] = (),
     tell: Callable[[CheckResult], None] = lambda _: None,
 ) -> LabResult:
-    """Judge one submission. `seeds`: those of each check; `only`: checks to run with their needs.
+    """Judge one submission. `seeds`: those of each check.
+
+    only: checks to run, in this order, each after those it comes after; without it all.
 
     Raises SubmissionError for work that cannot be read; everything else becomes a verdict.
     """
@@ -236,13 +238,16 @@ def grade(
 
 
 def _chosen(checks: Mapping[str, Check], only: Sequence[str]) -> list[Check]:
-    """Return the checks asked for and those they come after, in order."""
-    named, todo = set[str](), list(only) or list(checks)
-    while todo:
-        name = todo.pop()
-        named.add(name)
-        todo += checks[name].after
-    return [c for c in checks.values() if c.name in named]
+    """Return the checks asked for, in the order asked for, each after those it comes after."""
+    chosen: dict[str, Check] = {}
+
+    def choose(names: Iterable[str]) -> None:
+        for name in names:
+            choose(checks[name].after)
+            chosen.setdefault(name, checks[name])
+
+    choose(only or checks)
+    return list(chosen.values())
 
 
 def _judge(

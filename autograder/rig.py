@@ -124,7 +124,7 @@ class Rig:
         return result
 
     def _note(self, result: LabResult) -> None:
-        """Remember what CPU checks that passed took at least, and the dearest right submission.
+        """Remember what CPU checks that passed took at least, and a seed of right work at most.
 
         The first orders checks, the second bounds mutants.
         """
@@ -134,7 +134,8 @@ class Rig:
                 if one.verdict is Verdict.PASSED:
                     self.took[one.name] = min(one.cpu, self.took.get(one.name, one.cpu))
             if all(c.verdict in (Verdict.PASSED, Verdict.SKIPPED) for c in result.checks):
-                self.whole = max(self.whole, result.cpu)
+                seeds = max(len(c.seeds) for c in result.checks)
+                self.whole = max(self.whole, result.cpu / max(1, seeds))
 
     def _job(self, task: Task) -> Job:
         lab, names = self.lab, list(self.checks)

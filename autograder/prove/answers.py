@@ -89,7 +89,8 @@ def _tasks_of(one: Trial, mistake: Mistake, seeds: int, full: int) -> list[Task]
     tasks = one.tasks(mistake.say, swapped(one.texts, mistake), seeds)
     wide = (full + 1) // 2  # submissions of two seeds each
     first = [replace(t, seeds=min(t.seeds, full - 2 * n)) for n, t in enumerate(tasks[:wide])]
-    rest = [replace(t, only=mistake.fails) for t in tasks[full // 2 :]]
+    named = tuple(name for name in one.points if name in mistake.fails)
+    rest = [replace(t, only=named) for t in tasks[full // 2 :]]
     if full % 2:  # the first seed of that submission has been judged
         rest[0] = replace(rest[0], skip=1, seeds=rest[0].seeds - 1)
     return first + [task for task in rest if task.seeds]

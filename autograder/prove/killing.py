@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 from autograder.evidence import Survivor
 from autograder.mutants import SAMPLE, Mutant, mutants
@@ -18,6 +16,7 @@ KILLED = 0.90
 
 def mutated(one: Trial, sample: int = SAMPLE) -> tuple[int, int, list[Survivor]]:
     """Nine in ten mutants are killed. Returns how many were tried, killed, and who survived."""
+    _judged_in_order(one)
     made = mutants(one.texts, sample_seed(one), sample)
     alive = [m for m, dead in zip(made, killed_among(one, made), strict=True) if not dead]
     survivors = [
@@ -49,13 +48,19 @@ def killed_among(one: Trial, made: Sequence[Mutant]) -> list[bool]:
     """Judge mutants until a check fails: the cheapest checks first, a second seed at last.
 
     Where learners get different work (`desks` in mistakes.toml), a mutant meets that of several.
+    What takes ten CPU seconds and twice what the whole solution takes is an endless loop.
     """
-    rounds = [Round(one, *these) for these in _rounds(one)]
+    order, limit = _cheapest_first(one), 10 + 2 * one.rig.whole
+    learners = [LEARNER, *(f"{LEARNER}-{n}" for n in range(1, one.mistakes.desks))]
+    meets = [*((learner, 0) for learner in learners), (LEARNER, 1)]
 
     def dead(mutant: Mutant) -> bool:
         files = one.files({**one.texts, mutant.file: mutant.text})
-        for these in rounds:
-            task = replace(these.task(mutant.change, files), until_failure=True, cpu=these.limit())
+        for learner, skip in meets:
+            task = Task(
+                mutant.change, files, learner, seeds=1, skip=skip, only=order, until_failure=True,
+                cpu=limit,
+            )  # fmt: skip
             result = one.rig.judge_one(task)
             if not one.sound(f"mutant {mutant.file}:{mutant.line}", [result]):
                 return False
@@ -66,62 +71,23 @@ def killed_among(one: Trial, made: Sequence[Mutant]) -> list[bool]:
     return list(one.rig.each(made, dead))
 
 
-class Round:
-    """Some checks, which mutants meet on a seed of a learner's."""
-
-    def __init__(self, one: Trial, learner: str, only: tuple[str, ...], skip: int) -> None:
-        self.one, self.learner, self.only, self.skip = one, learner, only, skip
-        self.lock, self.took = threading.Lock(), 0.0
-
-    def task(self, name: str, files: Mapping[str, bytes]) -> Task:
-        """Return a submission to be judged by these checks alone."""
-        return Task(name, files, self.learner, seeds=1, skip=self.skip, only=self.only)
-
-    def limit(self) -> float:
-        """Return the CPU seconds that a mutant may take: most of those over it never end.
-
-        What the solution takes for the same checks decides, judged once: checks share what was
-        done for one of them, so what each took in other company does not add up to it.
-        """
-        if not self.only:
-            return 10 + 4 * self.one.rig.whole
-        with self.lock:
-            self.took = self.took or self._solution()
-        return 10 + 4 * self.took
-
-    def _solution(self) -> float:
-        files = self.one.files(self.one.texts)
-        result = self.one.rig.judge_one(self.task("the solution", files))
-        lost = [c.name for c in result.checks if c.verdict not in FINE]
-        if self.one.sound("the solution", [result]) and lost:
-            self.one.blame(f"the solution, judged by {', '.join(self.only)} alone, fails {lost[0]}")
-        return result.cpu
+def _judged_in_order(one: Trial) -> None:
+    """The solution earns everything in the order that mutants meet, too."""
+    task = Task("in order", one.files(one.texts), seeds=1, only=_cheapest_first(one))
+    result = one.rig.judge([task])[0]
+    lost = [f"{c.name}: {c.message}" for c in result.checks if c.verdict not in FINE]
+    if one.sound("the solution", [result]) and lost:
+        one.blame(f"judged by its cheapest checks first, the solution fails {lost[0]}")
 
 
-def _rounds(one: Trial) -> Iterator[tuple[str, tuple[str, ...], int]]:
-    """Yield learners with groups of checks, cheapest first; then all again on another seed.
+def _cheapest_first(one: Trial) -> tuple[str, ...]:
+    """Return the checks by what they cost with those they come after, which are judged before."""
+    took = one.rig.took
 
-    What a check costs includes those it comes after: they are judged with it. A group is in the
-    order of the checks, so that a proof that goes on knows it again.
-    """
-    took, groups, judged = one.rig.took, list[list[str]](), set[str]()
-    needed = {name: _needed(one, name) for name in one.points}
+    def cost(name: str) -> float:
+        return sum(took.get(needed, 0.0) for needed in _needed(one, name))
 
-    def cost(names: set[str]) -> float:
-        return sum(took.get(name, 0.0) for name in names)
-
-    total = cost(set(needed))
-    bounds = [0.1 * total, 0.35 * total, total]
-    for name in sorted(needed, key=lambda n: cost(needed[n])):
-        judged |= needed[name]
-        while len(groups) < len(bounds) and (not groups or cost(judged) > bounds[len(groups) - 1]):
-            groups.append([])
-        groups[-1].append(name)
-    learners = [LEARNER, *(f"{LEARNER}-{n}" for n in range(1, one.mistakes.desks))]
-    for learner in learners:
-        for group in filter(None, groups):
-            yield learner, tuple(name for name in needed if name in group), 0
-    yield learners[0], (), 1
+    return tuple(sorted(one.points, key=cost))
 
 
 def _needed(one: Trial, name: str) -> set[str]:

@@ -217,8 +217,8 @@ def test_lies_are_judged_more_at_a_time_than_cores(course, monkeypatch):
 
 
 def test_a_proof_goes_on_after_its_mistakes_were_changed(course, edit, monkeypatch):
-    """The wrong mistake is judged anew, what liars recorded, and mutants whose groups of checks
-    are others (with the solution by those), which hangs on CPU seconds; nothing else."""
+    """The wrong mistake is judged anew, what liars recorded, and mutants (and the solution, for
+    them) where the checks' order is another, which hangs on CPU seconds; nothing else."""
     monkeypatch.chdir(course.root)
     monkeypatch.setattr("autograder.prove.prove.__defaults__", (0, 4))
     judged, judge = [], Rig._judge
@@ -231,7 +231,7 @@ def test_a_proof_goes_on_after_its_mistakes_were_changed(course, edit, monkeypat
     edit(MISTAKES, "np.greater(weights, limit)", "weights >= limit")
     done = CliRunner().invoke(command, ["sum-up"])
     assert done.exit_code == 0, done.output
-    again = {t.name for t in judged[before:] if not (t.only and t.name == "the solution")}
+    again = {task.name for task in judged[before:]} - {"in order"}
     assert {name for name in again if "lab.py-" not in name and "  ->  " not in name} == {
         "sends back what is exactly at the limit"
     }
@@ -269,50 +269,49 @@ def test_a_draft_is_named_and_not_proven_unasked(course, monkeypatch):
 def meeting(took, desks=1, **after):
     """Return a trial of checks that took so long, each with those it comes after."""
     checks = {name: SimpleNamespace(after=after.get(name, ())) for name in took}
+    rig = SimpleNamespace(took=took, checks=checks, whole=20.0, each=lambda all, do: map(do, all))
     return SimpleNamespace(
-        rig=SimpleNamespace(took=took, checks=checks), points=dict.fromkeys(took, 1),
-        mistakes=MistakeFile(desks=desks),
+        rig=rig, points=dict.fromkeys(took, 1), mistakes=MistakeFile(desks=desks), texts={},
+        files=dict, sound=lambda *_: True, wrong=[],
     )  # fmt: skip
 
 
 def test_a_mutant_meets_as_many_desks_as_the_lab_says():
-    """Cheap checks first on each desk, all of them on a second seed at last."""
-    assert list(killing._rounds(meeting({"slow": 9.0, "quick": 1.0}, desks=2))) == [
-        ("prover", ("quick",), 0), ("prover", ("slow",), 0),
-        ("prover-1", ("quick",), 0), ("prover-1", ("slow",), 0), ("prover", (), 1),
+    """Cheap checks first on each desk, all of them on a second seed at last; no endless loop."""
+    one, judged = meeting({"slow": 9.0, "quick": 1.0}, desks=2), []
+    passed = SimpleNamespace(checks=[SimpleNamespace(verdict=Verdict.PASSED)])
+    one.rig.judge_one = lambda task: judged.append(task) or passed
+    mutant = SimpleNamespace(file="lab.py", text="", change="", line=1)
+    assert killing.killed_among(one, [mutant]) == [False]
+    assert [(task.learner, task.skip, task.only) for task in judged] == [
+        ("prover", 0, ("quick", "slow")), ("prover-1", 0, ("quick", "slow")),
+        ("prover", 1, ("quick", "slow")),
     ]  # fmt: skip
+    assert {(task.cpu, task.seeds, task.until_failure) for task in judged} == {(50.0, 1, True)}
 
 
 def test_a_check_that_waits_for_a_dear_one_is_not_cheap():
-    """What it took alone is little; judged alone, a mutant would pay for the dear one too."""
-    took = {"night": 60.0, "rerun": 0.5, "board": 0.4, "scan": 1.0}
-    one = meeting(took, rerun=("night",), board=("night",))
-    assert list(killing._rounds(one)) == [
-        ("prover", ("scan",), 0), ("prover", ("night", "rerun", "board"), 0), ("prover", (), 1),
-    ]  # fmt: skip
+    """What it took alone is little; a mutant would pay for the dear one before."""
+    took = {"night": 60.0, "rerun": 0.5, "scala": 20.0, "board": 0.4, "scan": 1.0}
+    one = meeting(took, rerun=("night",), board=("rerun",))
+    assert killing._cheapest_first(one) == ("scan", "scala", "night", "rerun", "board")
 
 
-def test_an_endless_mutant_is_given_what_its_checks_take_and_not_what_the_lab_takes():
-    """The solution says what a group takes, once; the last round takes what a whole one took."""
-    judged = []
-
-    def judge_one(task):
-        judged.append(task)
-        bad = Verdict.FAILED if task.only == ("slow",) else Verdict.PASSED
-        return SimpleNamespace(cpu=2.5, checks=[SimpleNamespace(name="slow", verdict=bad)])
-
-    one = meeting({"quick": 1.0, "slow": 99.0})
-    one.rig.judge_one, one.rig.whole, one.texts, one.files = judge_one, 100.0, {}, dict
-    one.sound, blamed = lambda *_: True, []
-    one.blame = blamed.append
-    quick, slow, last = (killing.Round(one, *these) for these in killing._rounds(one))
-    assert [quick.limit(), quick.limit(), last.limit()] == [20.0, 20.0, 410.0]
-    assert [(task.only, task.seeds, task.until_failure) for task in judged] == [
-        (("quick",), 1, False)
+def test_checks_are_judged_in_the_order_asked_for(course, edit):
+    """Each after those it comes after; a check that needs another order says so."""
+    edit(CHECKS, "    expected = float", "    np.seen = True\n    expected = float")
+    edit(CHECKS, "    for count in", '    assert hasattr(np, "seen"), "too soon"\n    for count in')
+    with open_rig(course.lab("sum-up")) as rig:
+        one = trial(course.lab("sum-up"), rig)
+        asked = ("survives_an_empty_day", "heaviest_first", "opens")
+        result = rig.judge_one(Task("solution", one.files(one.texts), only=asked))
+        assert [c.name for c in result.checks] == ["adds_up", *asked]
+        assert {c.verdict for c in result.checks} == {Verdict.PASSED}
+        rig.took = dict.fromkeys(one.points, 1.0) | {"heaviest_first": 0.5}
+        killing._judged_in_order(one)
+    assert one.wrong == [
+        "judged by its cheapest checks first, the solution fails heaviest_first: too soon"
     ]
-    assert not blamed
-    slow.limit()
-    assert blamed == ["the solution, judged by slow alone, fails slow"]
 
 
 def test_a_box_with_less_than_a_check_may_take_judges_alike(course):
