@@ -314,6 +314,25 @@ def test_checks_are_judged_in_the_order_asked_for(course, edit):
     ]
 
 
+def test_what_a_check_starts_beside_itself_is_counted(course, edit):
+    """A private cloud is a child of the judge's: its CPU is the check's and the submission's."""
+    child = """    import os, time
+    pid = os.fork()
+    while not pid and time.process_time() < 0.5:
+        pass
+    if not pid:
+        os._exit(0)
+    os.waitpid(pid, 0)
+    expected = float"""
+    edit(CHECKS, "    expected = float", child)
+    with open_rig(course.lab("sum-up")) as rig:
+        one = trial(course.lab("sum-up"), rig)
+        result = rig.judge_one(Task("solution", one.files(one.texts), seeds=1, only=("adds_up",)))
+    assert result.checks[0].verdict is Verdict.PASSED
+    assert result.checks[0].cpu >= 0.4
+    assert result.cpu >= result.checks[0].cpu
+
+
 def test_a_box_with_less_than_a_check_may_take_judges_alike(course):
     """A mutant's box allows three seconds, a check of this lab a quarter of twenty."""
     lab = course.lab("sum-up")
