@@ -214,7 +214,7 @@ def test_another_process_can_use_the_box(box: Box) -> None:
 
 
 def test_any_client_can_end_what_runs(box: Box) -> None:
-    pid = box.run(["/bin/sh", "-c", "echo begun > file; sleep 60"])
+    pid = box.run(["/bin/sh", "-c", "echo begun > new; mv new file; sleep 60"])
     while "file" not in box.glob("*"):
         assert box.wait(pid, 0.02) is None
     with Box(box.share()) as judged:
