@@ -21,6 +21,7 @@ from autograder.submission import Submission, source
 from autograder.verdict import CheckResult, LabResult, Verdict
 
 BUSY = 30_000  # milliseconds
+Answers = dict[str, tuple[str, list[Any]]]  # text and outputs by grade id
 SIGN = {Verdict.PASSED: "✓", Verdict.UNGRADED: "!"}
 
 
@@ -109,49 +110,93 @@ def _set(grade: Any, check: CheckResult | None) -> None:
 
 
 def rebuilt(lab: Lab, submission: Submission, result: LabResult) -> dict[str, Any]:
-    """Return the notebook a person reads: our cells, the learner's answers, a verdict a check."""
+    """Return the notebook a person reads: our cells, the learner's answers, a verdict a check.
+
+    In a notebook lab every other cell that was judged follows the cell of ours it stood behind.
+    """
     ours = json.loads((lab.folder / "lab.ipynb").read_text(encoding="utf-8"))
-    answers = _answers(submission, result)
+    answers, own = _handed_in(ours["cells"], submission, result)
+    if not lab.notebook:  # nothing in its sheet but the answers is judged
+        own = {}
     checks = {c.name: c for c in result.checks}
+    shown = [*own.get("", [])]
     for cell in ours["cells"]:
-        mark = cell["metadata"].get("nbgrader", {})
-        name = mark.get("grade_id", "")
-        if name in checks and mark.get("grade"):
+        name = _name(cell)
+        if name in checks and _mark(cell).get("grade"):
             cell["outputs"] = [_verdict(checks[name])]
-        elif mark.get("solution") and name in answers:
-            _answer(cell, *answers[name])
+        elif _mark(cell).get("solution"):
+            _answer(cell, *answers.get(name, (_noted(cell, "not in what was handed in"), [])))
+        shown += [cell, *own.get(name, [])]
     if not lab.notebook:
-        ours["cells"] += [_file(n, b) for n, b in submission.files.items() if n != "lab.ipynb"]
-    return dict(ours)
+        files = [file for file in submission.files.items() if file[0] != "lab.ipynb"]
+        shown += [_file(place, *file) for place, file in enumerate(files)]
+    return dict(ours, cells=shown)
 
 
-def _answers(submission: Submission, result: LabResult) -> dict[str, tuple[str, list[Any]]]:
-    """Return the learner's cells by grade id: text and outputs; none for a broken sheet."""
+def _handed_in(
+    ours: list[Any], submission: Submission, result: LabResult
+) -> tuple[Answers, dict[str, list[Any]]]:
+    """Return the learner's answers, and the learner's own cells by the cell of ours before them.
+
+    No cell of ours before them: by "". A broken sheet has neither.
+    """
     try:
         cells = submission.cells("lab.ipynb")
     except SubmissionError:
-        return {}
+        return {}, {}
+    gaps = {_name(cell) for cell in ours if _mark(cell).get("solution")}
+    given = {source(cell).strip(): _name(cell) for cell in ours if _name(cell) not in gaps}
     outputs = [json.loads(text) for text in result.outputs]
-    found: dict[str, tuple[str, list[Any]]] = {}
-    number = 0
-    for cell in cells:
+    answers: Answers = {}
+    own: dict[str, list[Any]] = {}
+    before, number = "", 0
+    for place, cell in enumerate(cells):
+        text = source(cell)
         made: list[Any] = []
         if cell.get("cell_type") == "code":
             made = outputs[number] if number < len(outputs) else []
             number += 1
-        metadata = cell.get("metadata")
-        mark = metadata.get("nbgrader") if isinstance(metadata, dict) else None
-        if isinstance(mark, dict) and isinstance(mark.get("grade_id"), str):
-            found.setdefault(mark["grade_id"], (source(cell), made))
-    return found
+        name = _name(cell)
+        if name in gaps and name not in answers:
+            answers[name], before = (text, made), name
+        elif text.strip() in given:
+            before = given[text.strip()]
+        elif text.strip():
+            own.setdefault(before, []).append(_own(place, cell, text, made))
+    return answers, own
+
+
+def _mark(cell: dict[str, Any]) -> dict[str, Any]:
+    """Return nbgrader's mark of a cell; an empty one when it has none or a broken one."""
+    metadata = cell.get("metadata")
+    mark = metadata.get("nbgrader") if isinstance(metadata, dict) else None
+    return mark if isinstance(mark, dict) else {}
+
+
+def _name(cell: dict[str, Any]) -> str:
+    """Return what a cell is called: its grade id, else its id, else nothing."""
+    names = (_mark(cell).get("grade_id"), cell.get("id"))
+    return next((name for name in names if isinstance(name, str)), "")
 
 
 def _answer(cell: dict[str, Any], text: str, outputs: list[Any]) -> None:
-    if cell["cell_type"] == "markdown":
-        cell["source"] = plain.markdown(text)
+    if cell["cell_type"] == "code":
+        cell |= {"source": plain.text(text), "outputs": outputs}
     else:
-        cell["source"] = plain.text(text)
-        cell["outputs"] = outputs
+        cell["source"] = plain.markdown(text)
+
+
+def _own(place: int, cell: dict[str, Any], text: str, outputs: list[Any]) -> dict[str, Any]:
+    """Return a cell that the learner added, or one of ours that the learner changed."""
+    kept: dict[str, Any] = {"cell_type": "markdown", "id": f"own-{place}", "metadata": {}}
+    if cell.get("cell_type") == "code":
+        kept |= {"cell_type": "code", "execution_count": None}
+    _answer(kept, _noted(kept, "added or changed by the learner") + text, outputs)
+    return kept
+
+
+def _noted(cell: dict[str, Any], note: str) -> str:
+    return f"# [{note}]\n" if cell["cell_type"] == "code" else f"[{note}]\n\n"
 
 
 def _verdict(check: CheckResult) -> dict[str, Any]:
@@ -165,10 +210,10 @@ def _verdict(check: CheckResult) -> dict[str, Any]:
     }
 
 
-def _file(name: str, body: bytes) -> dict[str, Any]:
+def _file(place: int, name: str, body: bytes) -> dict[str, Any]:
     """Show a file that was handed in, as text."""
     shown = plain.text(body.decode("utf-8", "replace"))
     text = "\n".join("    " + line for line in shown.splitlines()[:2000])
     title = plain.markdown(name)
-    return {"cell_type": "markdown", "id": f"file-{abs(hash(name)) % 10**8}", "metadata": {},
+    return {"cell_type": "markdown", "id": f"file-{place}", "metadata": {},
             "source": f"**{title}**\n\n{text}\n"}  # fmt: skip

@@ -82,9 +82,23 @@ def edited(text: str, code: str = "", answer: str = "") -> str:
     return json.dumps(notebook)
 
 
+def rewritten(text: str) -> str:
+    """Return a notebook whose first answer stands in cells of the learner's own, unmarked."""
+    notebook = json.loads(text)
+    cells = notebook["cells"]
+    place, answer = next(
+        (n, c)
+        for n, c in enumerate(cells)
+        if c["cell_type"] == "code" and c["metadata"].get("nbgrader", {}).get("solution")
+    )
+    said = {"cell_type": "markdown", "id": "mine", "metadata": {}, "source": PAYLOADS[0]}
+    cells[place : place + 1] = [said, {**answer, "metadata": {}, "id": "mine-2"}]
+    return json.dumps(notebook)
+
+
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory):
-    """A course of the tiny labs, built, with four submissions that have been graded."""
+    """A course of the tiny labs, built, with five submissions that have been graded."""
     base = tmp_path_factory.mktemp("nbgrader")
     course = make_course(base / "course")
     folder = base / "class"
@@ -94,6 +108,7 @@ def graded(tmp_path_factory):
         "ann": edited(right, SHOWS, "\n\n".join(PAYLOADS)),
         "bob": (folder / "release" / LAB / "lab.ipynb").read_text(),
         "cy": right,
+        "dan": rewritten(right),
         "eve": edited(right, SPIES, "I looked."),
     }
     for learner, text in hand_in.items():
@@ -176,6 +191,25 @@ def test_the_autograded_notebook_is_ours_with_their_answers(graded):
     assert "javascript" not in outputs
     assert "\\u001b" not in outputs
     assert "passed: " in outputs
+
+
+def test_cells_of_the_learners_own_are_shown_where_they_stood(graded):
+    _, folder = graded
+    ours = json.loads((folder / "release" / LAB / "lab.ipynb").read_text())["cells"]
+    shown = json.loads((folder / "autograded" / "dan" / LAB / "lab.ipynb").read_text())["cells"]
+    own = [c for c in shown if c["id"].startswith("own-")]
+    assert [c["cell_type"] for c in own] == ["markdown", "code"]
+    assert "[added or changed by the learner]\n\n&lt;script" in own[0]["source"]
+    assert own[1]["source"].startswith("# [added or changed by the learner]\n")
+    assert "def total" in own[1]["source"]
+    assert not [c for c in own if c["metadata"]]
+    empty = next(c for c in shown if c["source"] == "# [not in what was handed in]\n")
+    assert shown.index(own[0]) == shown.index(own[1]) - 1 == shown.index(empty) - 2
+    assert [c["id"] for c in shown if c not in own] == [c["id"] for c in ours]
+    assert scores(folder)["dan"] == scores(folder)["cy"]
+    for learner in ("ann", "bob", "cy"):
+        path = folder / "autograded" / learner / LAB / "lab.ipynb"
+        assert "added or changed" not in path.read_text(), learner
 
 
 def test_feedback_and_export_show_no_grading_input(graded):
