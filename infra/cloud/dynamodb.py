@@ -1,15 +1,18 @@
 """DynamoDB and its streams: what a call needs, and what the engine gets wrong.
 
 Mended: numbers in their canonical form, types of index keys, batches over 25, names and values that
-no expression uses, tokens of transactions, streams that tell of writes which change nothing.
+no expression uses, tokens of transactions, streams that tell of writes which change nothing,
+transactions that copy their whole tables.
 Limit: PartiQL, exports and imports are absent; capacity is never short; TTL deletes nothing.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from typing import Any
@@ -276,6 +279,52 @@ def mend() -> None:
         self.items[-1].record["awsRegion"] = self.table.region_name
 
     StreamShard.add = added  # type: ignore[method-assign]
+    _mend_backups()
+
+
+def _mend_backups() -> None:
+    """Back up for a transaction what it writes, and not every item of its tables."""
+    from types import SimpleNamespace
+
+    from moto.dynamodb import models as engine
+
+    models: Any = engine
+    write = models.DynamoDBBackend.transact_write_items
+    keys: list[tuple[str, Any]] = []  # table and key of each item that is being written
+
+    def written(self: Any, transact_items: list[dict[str, Any]]) -> None:
+        keys[:] = [
+            (details.get("TableName", ""), details.get("Key") or details.get("Item"))
+            for one in transact_items for details in one.values()
+        ]
+        write(self, transact_items)
+
+    def backup(value: Any) -> Any:
+        if not isinstance(value, models.Table):
+            return copy.deepcopy(value)
+        return _without(value, [key for name, key in keys if name == value.name])
+
+    models.DynamoDBBackend.transact_write_items = written
+    models.copy = SimpleNamespace(deepcopy=backup)
+
+
+def _without(table: Any, keys: Iterable[Any]) -> Any:
+    """Return a copy of a table that writes under `keys` do not reach; it shares all other items."""
+    from moto.dynamodb.models.dynamo_type import DynamoType
+
+    made = copy.copy(table)
+    made.items = table.items.copy()
+    for key in keys:
+        with suppress(Exception):  # what is no key is written nowhere
+            first, *second = (DynamoType(key[name]) for name in table.table_key_attrs)
+            if first in made.items:
+                found = made.items[first]
+                own = {each: copy.deepcopy(found[each]) for each in second if each in found}
+                made.items[first] = {**found, **own} if second else copy.deepcopy(found)
+    if table.stream_shard is not None:
+        made.stream_shard = copy.copy(table.stream_shard)
+        made.stream_shard.items, made.stream_shard.table = list(table.stream_shard.items), made
+    return made
 
 
 SERVED = Served("dynamodb", needs, answer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError
 
+from infra.cloud import dynamodb
 from infra.cloud.fixtures import allow, loopback, private_cloud
 
 
@@ -113,6 +114,68 @@ def test_a_cancelled_transaction_leaves_nothing(cloud) -> None:
     reasons = [reason["Code"] for reason in refused.value.response["CancellationReasons"]]
     assert reasons == ["None", "ConditionalCheckFailed"]
     assert "Item" not in db.get_item(TableName="models", Key={"id": {"S": "half"}})
+
+
+@pytest.mark.parametrize("key", ["id", "id and place"])
+def test_a_cancelled_transaction_undoes_every_kind_of_write(cloud, key) -> None:
+    db, name, parts = cloud.client("dynamodb"), f"undone-{len(key)}", key.split(" and ")
+    db.create_table(
+        TableName=name, BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": part, "KeyType": kind}
+                   for part, kind in zip(parts, ("HASH", "RANGE"), strict=False)],
+        AttributeDefinitions=[{"AttributeName": part, "AttributeType": "S"} for part in parts],
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+    )  # fmt: skip
+
+    def at(one: str) -> dict:
+        return {part: {"S": one if part == parts[-1] else "depot"} for part in parts}
+
+    for one in "abcd":
+        db.put_item(TableName=name, Item={**at(one), "n": {"L": [{"N": "1"}]}})
+    before = db.scan(TableName=name)["Items"]
+    more = {"UpdateExpression": "SET n[0] = n[0] + :one", "TableName": name,
+            "ExpressionAttributeValues": {":one": {"N": "1"}}}  # fmt: skip
+    writes = [
+        {"Update": {**more, "Key": at("a")}},
+        {"Put": {"TableName": name, "Item": at("b")}},
+        {"Delete": {"TableName": name, "Key": at("c")}},
+        {"Put": {"TableName": name, "Item": {part: {"S": "new"} for part in parts}}},
+    ]
+    no = {"ConditionCheck": {"TableName": name, "Key": at("d"),
+                             "ConditionExpression": "attribute_not_exists(n)"}}  # fmt: skip
+    with pytest.raises(db.exceptions.TransactionCanceledException):
+        db.transact_write_items(TransactItems=[*writes, no])
+    assert db.scan(TableName=name)["Items"] == before
+    db.transact_write_items(TransactItems=writes)
+    found = {one[parts[-1]]["S"]: one.get("n") for one in db.scan(TableName=name)["Items"]}
+    assert found == {"a": {"L": [{"N": "2"}]}, "b": None, "d": {"L": [{"N": "1"}]}, "new": None}
+
+    streams = cloud.client("dynamodbstreams")
+    stream = streams.list_streams(TableName=name)["Streams"][0]["StreamArn"]
+    shard = streams.describe_stream(StreamArn=stream)["StreamDescription"]["Shards"][0]
+    iterator = streams.get_shard_iterator(
+        StreamArn=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+    )["ShardIterator"]
+    told = [r["eventName"] for r in streams.get_records(ShardIterator=iterator)["Records"]]
+    assert told == ["INSERT"] * 4 + ["MODIFY", "MODIFY", "REMOVE", "INSERT"]
+
+
+def test_a_transaction_copies_what_it_writes_and_nothing_else() -> None:
+    from moto.dynamodb.models import DynamoDBBackend
+
+    table = DynamoDBBackend("us-east-1", "123456789012").create_table(
+        "many", schema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        attr=[{"AttributeName": "id", "AttributeType": "S"}], throughput={}, streams={},
+        indexes=[], global_indexes=[], billing_mode="PAY_PER_REQUEST", sse_specification=None,
+        tags=[], deletion_protection_enabled=False, warm_throughput=None,
+    )  # fmt: skip
+    for number in range(50):
+        table.put_item({"id": {"S": str(number)}})
+    odd = [None, {}, {"id": 7}, {"id": {"N": "x"}}, {"other": {"S": "1"}}]
+    made = dynamodb._without(table, [{"id": {"S": "7"}}, {"id": {"S": "absent"}}, *odd])
+    own = [k.value for k, item in made.items.items() if item is not table.items[k]]
+    assert own == ["7"]
+    assert made.items is not table.items
 
 
 def test_a_stream_tells_of_changes_in_order(cloud) -> None:
