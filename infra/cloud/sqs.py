@@ -150,7 +150,13 @@ def mend() -> None:
             return
         add(self, message)
 
+    def kept(self: Any, queue_name: str, message: Any) -> bool:
+        """Tell whether a message is young enough; the engine reckons every attribute for it."""
+        seconds = self.get_queue(queue_name).message_retention_period
+        return bool(message.sent_timestamp / 1000 + seconds > models.unix_time())
+
     models.Queue.add_message = added
+    models.SQSBackend.is_message_valid_based_on_retention_period = kept
     _mend_attributes(models)
 
 
