@@ -46,3 +46,40 @@ def test_it_loads_no_library() -> None:
     code = "import sys; from autograder.rehearsal import rehearse; rehearse(); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"numpy", "pandas", "sklearn", "IPython"} & set(done.stdout.split())
+
+
+CLIENTS = """
+import json, os, sys
+import boto3
+from autograder import rehearsal
+from botocore.loaders import JSONFileLoader
+
+before = dict(os.environ)
+rehearsal.rehearse()
+read, load = [], JSONFileLoader._load_file
+
+def noted(self, path, how):
+    found = load(self, path, how)
+    if found is not None:
+        read.append(path)
+    return found
+
+JSONFileLoader._load_file = noted
+for name in rehearsal.SERVICES:
+    boto3.client(name, region_name="eu-central-1")
+own = os.path.join(sys.argv[1], "model")
+with open(own + ".json", "w") as file:
+    file.write("{}")
+found = [JSONFileLoader().load_file(own) for _ in range(2)]
+print(json.dumps([before == dict(os.environ), boto3.DEFAULT_SESSION._session.profile,
+                  sorted(set(read)), found[0] is found[1]]))
+"""
+
+
+def test_a_forks_first_client_reads_no_description_of_a_service(tmp_path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CLIENTS, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    same, profile, read, kept = json.loads(done.stdout)
+    assert (same, profile, kept) == (True, None, False)
+    assert read == [str(tmp_path / "model.json")]
